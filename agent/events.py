@@ -1,0 +1,106 @@
+"""The one union of events that every doorway renders, and the values they carry.
+
+A turn yields: TurnStarted, then ToolStarted/ToolFinished pairs, SourcesFound, Token …, any Notice, and last exactly one
+of Replied or Failed. All are plain JSON when dumped; the same objects are the server-sent events of the HTTP API.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Source(_Value):
+    """A retrieved passage that the answer may cite by `number`, as [1]."""
+
+    number: int
+    title: str
+    heading: str
+    url: str | None
+    quote: str = Field(description="The words of the passage that the answer rests on, or its beginning")
+    text: str = Field(description="The whole passage")
+    score: float = Field(ge=0, le=1)
+    topic: str | None
+    document_id: str
+    passage_id: str
+
+
+class Reply(_Value):
+    """What a finished turn gives back. `sources` are those that the answer cites, or the nearest when it has none."""
+
+    answer: str
+    sources: list[Source]
+    conversation_id: str
+    message_id: str
+    answered: bool
+    confidence: float = Field(ge=0, le=1, description="Calibrated probability that the documents answer the question")
+    model: str
+    cut: bool = Field(default=False, description="The answer stops early: the model or the connection failed, or a stop")
+    notices: list[str] = []
+    follow_ups: list[str] = []
+    duration_ms: float = 0
+
+
+class TurnStarted(_Value):
+    type: Literal["turn_started"] = "turn_started"
+    conversation_id: str
+    message_id: str
+
+
+class ToolStarted(_Value):
+    type: Literal["tool_started"] = "tool_started"
+    call_id: str
+    tool: str
+    title: str = Field(description="What the tool does, for people: 'Searching the documents'")
+    arguments: dict[str, object]
+
+
+class ToolFinished(_Value):
+    type: Literal["tool_finished"] = "tool_finished"
+    call_id: str
+    tool: str
+    title: str
+    summary: str = Field(description="What came out, for people: '6 passages from 3 articles'")
+    ok: bool
+    duration_ms: float
+
+
+class SourcesFound(_Value):
+    """Everything retrieved so far in this turn, so that markers can be linked while the answer is still streaming."""
+
+    type: Literal["sources"] = "sources"
+    sources: list[Source]
+
+
+class Token(_Value):
+    type: Literal["token"] = "token"
+    text: str
+
+
+class Notice(_Value):
+    """Something the reader should know about this answer: that another model answered, or that it was cut short."""
+
+    type: Literal["notice"] = "notice"
+    code: Literal["model_unavailable", "model_cut", "stopped", "tool_limit"]
+    text: str
+
+
+class Replied(_Value):
+    type: Literal["reply"] = "reply"
+    reply: Reply
+
+
+class Failed(_Value):
+    type: Literal["error"] = "error"
+    code: str
+    message: str
+    retryable: bool = False
+
+
+Event = Annotated[
+    TurnStarted | ToolStarted | ToolFinished | SourcesFound | Token | Notice | Replied | Failed,
+    Field(discriminator="type"),
+]

@@ -1,0 +1,1 @@
+"""What the company knows: documents in, ranked passages out. Knows nothing of agents, users or doorways."""

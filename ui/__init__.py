@@ -1,0 +1,1 @@
+"""Every doorway: they translate and render events; they decide nothing."""
