@@ -8,24 +8,26 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tools.sources import Source
+
+
+__all__ = [
+    "Event",
+    "Failed",
+    "Notice",
+    "Replied",
+    "Reply",
+    "Source",
+    "SourcesFound",
+    "Token",
+    "ToolFinished",
+    "ToolStarted",
+    "TurnStarted",
+]
+
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True)
-
-
-class Source(_Value):
-    """A retrieved passage that the answer may cite by `number`, as [1]."""
-
-    number: int
-    title: str
-    heading: str
-    url: str | None
-    quote: str = Field(description="The words of the passage that the answer rests on, or its beginning")
-    text: str = Field(description="The whole passage")
-    score: float = Field(ge=0, le=1)
-    topic: str | None
-    document_id: str
-    passage_id: str
 
 
 class Reply(_Value):

@@ -1,0 +1,47 @@
+"""LangGraph's SQLite saver, keeping only the newest checkpoint of a conversation.
+
+The stock saver keeps every checkpoint, each with the whole state, so that a long conversation's database grows with the
+square of its length. What a reader may want back is in the transcript; the state is only what the next turn needs.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+OLDER = "WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id < ?"
+
+
+class NewestOnlySaver(AsyncSqliteSaver):
+    """Deletes a thread's older checkpoints as soon as a newer one is saved."""
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Save this checkpoint and drop those before it."""
+        saved = await super().aput(config, checkpoint, metadata, new_versions)
+        place = saved["configurable"]
+        older = (place["thread_id"], place["checkpoint_ns"], place["checkpoint_id"])
+        async with self.lock:
+            for table in ("checkpoints", "writes"):
+                await self.conn.execute(f"DELETE FROM {table} {OLDER}", older)  # noqa: S608 (two fixed names)
+            await self.conn.commit()
+        return saved
+
+
+@asynccontextmanager
+async def open_checkpoints(path: Path) -> AsyncIterator[NewestOnlySaver]:
+    """The saver on this file. Commits are not flushed to disk one by one: a lost state is rebuilt from the transcript."""
+    async with NewestOnlySaver.from_conn_string(str(path)) as saver:
+        assert isinstance(saver, NewestOnlySaver)  # noqa: S101 (the constructor is typed as its parent)
+        await saver.setup()
+        await saver.conn.execute("PRAGMA synchronous=NORMAL")
+        await saver.conn.execute("PRAGMA busy_timeout=10000")
+        yield saver

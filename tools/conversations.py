@@ -1,0 +1,184 @@
+"""The transcript: every exchange of every conversation, kept apart from the bounded state that a turn works with.
+
+Each query takes the user's id, so that one user can neither read nor change another's conversation.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from tools.database import conversations, exchanges, feedback, now
+
+TITLE_CHARS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One line of the list of conversations."""
+
+    id: str
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    exchanges: int
+    last_message_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExchange:
+    """A question with its reply as JSON, and the reader's rating (-1, 1, or None)."""
+
+    message_id: str
+    question: str
+    reply: str
+    created_at: datetime
+    rating: int | None
+
+
+class ConversationStore:
+    """Conversations in a database; every write is one transaction."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def find(self, user_id: str, conversation_id: str) -> Conversation | None:
+        """This user's conversation, or None: never somebody else's."""
+        query = select(conversations).where(conversations.c.id == conversation_id, conversations.c.user_id == user_id)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return None if row is None else _conversation(dict(row))
+
+    async def of_user(self, user_id: str, limit: int) -> list[Conversation]:
+        """This user's conversations, the latest first."""
+        query = (
+            select(conversations)
+            .where(conversations.c.user_id == user_id)
+            .order_by(conversations.c.updated_at.desc(), conversations.c.id)
+            .limit(limit)
+        )
+        async with self._engine.connect() as connection:
+            return [_conversation(dict(row)) for row in (await connection.execute(query)).mappings()]
+
+    async def append(
+        self, user_id: str, conversation_id: str, message_id: str, *, question: str, reply: str, channel: str
+    ) -> None:
+        """Add one exchange, and its conversation if this is the first."""
+        time = now()
+        async with self._engine.begin() as connection:
+            position = await self._next_position(connection, user_id, conversation_id)
+            if position is None:
+                await connection.execute(
+                    insert(conversations).values(
+                        id=conversation_id,
+                        user_id=user_id,
+                        title=_title(question),
+                        created_at=time,
+                        updated_at=time,
+                        exchanges=0,
+                    )
+                )
+            await connection.execute(
+                insert(exchanges).values(
+                    message_id=message_id,
+                    conversation_id=conversation_id,
+                    position=position or 1,
+                    channel=channel,
+                    question=question,
+                    reply=reply,
+                    created_at=time,
+                )
+            )
+            await self._refresh(connection, conversation_id, last=message_id, added=1, time=time)
+
+    async def _next_position(self, connection: AsyncConnection, user_id: str, conversation_id: str) -> int | None:
+        """Where the next exchange stands; None when the conversation does not exist yet."""
+        query = (
+            select(func.coalesce(func.max(exchanges.c.position), 0) + 1)
+            .select_from(conversations.outerjoin(exchanges))
+            .where(conversations.c.id == conversation_id, conversations.c.user_id == user_id)
+            .group_by(conversations.c.id)
+        )
+        position: int | None = (await connection.execute(query)).scalar()
+        return position
+
+    async def _refresh(
+        self, connection: AsyncConnection, conversation_id: str, *, last: str | None, added: int, time: datetime
+    ) -> None:
+        await connection.execute(
+            update(conversations)
+            .where(conversations.c.id == conversation_id)
+            .values(updated_at=time, exchanges=conversations.c.exchanges + added, last_message_id=last)
+        )
+
+    async def transcript(self, conversation_id: str, *, last: int | None = None) -> list[StoredExchange]:
+        """The exchanges in order; only the newest `last` of them when given."""
+        query = (
+            select(exchanges, feedback.c.rating)
+            .select_from(exchanges.outerjoin(feedback))
+            .where(exchanges.c.conversation_id == conversation_id)
+            .order_by(exchanges.c.position.desc())
+            .limit(last)
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [
+            StoredExchange(row["message_id"], row["question"], row["reply"], row["created_at"], row["rating"])
+            for row in reversed(rows)
+        ]
+
+    async def delete(self, user_id: str, conversation_id: str) -> bool:
+        """Remove a conversation with its exchanges and ratings. False when this user has no such conversation."""
+        statement = delete(conversations).where(
+            conversations.c.id == conversation_id, conversations.c.user_id == user_id
+        )
+        async with self._engine.begin() as connection:
+            return (await connection.execute(statement)).rowcount > 0
+
+    async def rewind(self, conversation_id: str, message_id: str) -> bool:
+        """Remove this exchange and all that came after it. False when the conversation has no such exchange."""
+        of_conversation = exchanges.c.conversation_id == conversation_id
+        async with self._engine.begin() as connection:
+            at = (
+                await connection.execute(
+                    select(exchanges.c.position).where(of_conversation, exchanges.c.message_id == message_id)
+                )
+            ).scalar()
+            if at is None:
+                return False
+            gone = await connection.execute(delete(exchanges).where(of_conversation, exchanges.c.position >= at))
+            last = (
+                await connection.execute(
+                    select(exchanges.c.message_id).where(of_conversation, exchanges.c.position == at - 1)
+                )
+            ).scalar()
+            await self._refresh(connection, conversation_id, last=last, added=-gone.rowcount, time=now())
+        return True
+
+    async def rate(self, user_id: str, message_id: str, rating: int, comment: str) -> bool:
+        """Keep what the reader thought of an answer; 0 withdraws it. False when the answer is not this user's."""
+        owned = (
+            select(exchanges.c.message_id)
+            .join(conversations)
+            .where(exchanges.c.message_id == message_id, conversations.c.user_id == user_id)
+        )
+        async with self._engine.begin() as connection:
+            if (await connection.execute(owned)).first() is None:
+                return False
+            await connection.execute(delete(feedback).where(feedback.c.message_id == message_id))
+            if rating:
+                await connection.execute(
+                    insert(feedback).values(message_id=message_id, rating=rating, comment=comment, created_at=now())
+                )
+        return True
+
+
+def _conversation(row: dict[str, object]) -> Conversation:
+    row.pop("user_id")
+    return Conversation(**row)  # type: ignore[arg-type]
+
+
+def _title(question: str) -> str:
+    line = " ".join(question.split())
+    return line if len(line) <= TITLE_CHARS else line[:TITLE_CHARS].rsplit(maxsplit=1)[0] + "…"

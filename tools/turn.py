@@ -1,0 +1,31 @@
+"""What a tool may know of the turn it runs in, and that the model can neither see nor choose."""
+
+from dataclasses import dataclass, field
+
+from knowledge_base.passage import Utterance
+from tools.sources import SourceRegister
+
+
+@dataclass(slots=True)
+class TurnContext:
+    """One turn's identity and what it gathers; made by the assistant, injected into nodes and tools.
+
+    `user_id` is the verified identity: tools that touch user data take it from here, never from their arguments.
+    `last_message_id` is the newest exchange that the transcript holds; `history` is what a stateless caller remembers.
+    """
+
+    user_id: str = "local"
+    conversation_id: str = ""
+    message_id: str = ""
+    channel: str = "api"
+    question: str = ""
+    last_message_id: str | None = None
+    history: tuple[Utterance, ...] = ()
+    sources: SourceRegister = field(default_factory=SourceRegister)
+    said: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def answer(self) -> str:
+        """What the reader has been shown so far."""
+        return "".join(self.said).strip()
