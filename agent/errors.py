@@ -7,6 +7,7 @@ AttuneError
 │   └── EmbeddingsUnavailable        the operator: weights missing or altered, endpoint down
 ├── SettingsError                    the operator: a setting has a value that cannot work
 ├── ModelError                       the operator: the chat model failed and nothing could stand in for it
+├── TurnFailed                       the operator: a turn broke; the log has the reason
 └── TurnRejected                     the caller: this turn cannot be run as asked
     ├── EmptyMessage                 … there is no text in it
     ├── MessageTooLong               … shorten it
@@ -22,6 +23,10 @@ class SettingsError(AttuneError):
 
 class ModelError(AttuneError):
     """The configured chat model failed and nothing could stand in for it."""
+
+
+class TurnFailed(AttuneError):
+    """A turn broke on our side; the message is fit for a user, the log has the reason."""
 
 
 class TurnRejected(AttuneError):

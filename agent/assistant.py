@@ -1,0 +1,210 @@
+"""START HERE: the one face of Attune. Every doorway makes a Turn and renders the events that come back.
+
+    async with open_assistant(Settings()) as assistant:                     # agent/build.py
+        async for event in assistant.stream(Turn("ada", "How does escrow work?")):
+            ...
+
+What happens in between is agent/graph.py.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableConfig
+
+from agent.errors import ConversationNotFound, EmptyMessage, MessageTooLong, TurnFailed
+from agent.events import Event, Failed, Replied, Reply, TurnStarted
+from agent.graph import Graph
+from agent.nodes import TurnNodes
+from agent.queue import InOrder
+from knowledge_base.passage import Utterance
+from tools.conversations import Conversation, ConversationStore
+from tools.turn import TurnContext
+
+__all__ = ["Assistant", "Conversation", "Exchange", "Turn"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a user. `conversation_id` None starts a conversation; `history` then seeds it, for callers that
+    keep the conversation themselves."""
+
+    user_id: str
+    text: str
+    conversation_id: str | None = None
+    channel: str = "api"
+    history: tuple[Utterance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and its reply as the transcript holds them; `rating` is -1, 1 or None."""
+
+    message_id: str
+    question: str
+    reply: Reply
+    created_at: datetime
+    rating: int | None
+
+
+class Assistant:
+    """Runs turns and keeps their transcripts. Safe for many turns at once; those of one conversation queue up."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        nodes: TurnNodes,
+        conversations: ConversationStore,
+        *,
+        forget_state: Callable[[str], Awaitable[None]],
+        starters: Callable[[], list[str]],
+        max_message_chars: int,
+    ) -> None:
+        self._graph = graph
+        self._nodes = nodes
+        self._conversations = conversations
+        self._forget_state = forget_state
+        self._starters = starters
+        self._max_message_chars = max_message_chars
+        self._in_order = InOrder()
+        self._keeping: set[asyncio.Task[None]] = set()
+
+    async def check(self, turn: Turn) -> None:
+        """Raise TurnRejected when this turn cannot be run: empty, too long, or in no conversation of this user."""
+        if not turn.text.strip():
+            raise EmptyMessage("The message is empty: expected a question.")
+        if len(turn.text) > self._max_message_chars:
+            raise MessageTooLong(
+                f"The message has {len(turn.text):,} characters; at most {self._max_message_chars:,} are taken."
+            )
+        if turn.conversation_id is not None:
+            await self._owned(turn.user_id, turn.conversation_id)
+
+    async def stream(self, turn: Turn) -> AsyncIterator[Event]:
+        """The turn's events. Closing this generator stops the turn; what was said by then is kept, marked as cut.
+
+        Raises:
+            TurnRejected: before the first event, as `check` does.
+        """
+        await self.check(turn)
+        async with self._in_order.turn_of(turn.conversation_id or ""):
+            context = await self._context(turn)
+            yield TurnStarted(conversation_id=context.conversation_id, message_id=context.message_id)
+            try:
+                async with aclosing(self._run(context, turn)) as events:
+                    async for event in events:
+                        yield event
+            except (asyncio.CancelledError, GeneratorExit):
+                await self._keep(context, "stopped")
+                raise
+
+    async def _run(self, context: TurnContext, turn: Turn) -> AsyncIterator[Event]:
+        config: RunnableConfig = {"configurable": {"thread_id": context.conversation_id}}
+        events = self._graph.astream(
+            {"messages": [HumanMessage(turn.text)]},
+            config,
+            context=context,
+            stream_mode="custom",
+            durability="exit",
+        )
+        try:
+            async for event in events:
+                yield event
+        except Exception:  # the boundary: a doorway gets an event, the log gets the reason
+            log.exception("turn %s failed", context.message_id)
+            await self._keep(context, "failed")
+            yield Failed(code="internal", message="Something went wrong on our side; please try again.", retryable=True)
+
+    async def _context(self, turn: Turn) -> TurnContext:
+        last = None
+        if turn.conversation_id is not None:
+            # Read again inside the queue: the turn before this one may only now have ended.
+            last = (await self._owned(turn.user_id, turn.conversation_id)).last_message_id
+        return TurnContext(
+            user_id=turn.user_id,
+            conversation_id=turn.conversation_id or uuid4().hex,
+            message_id=uuid4().hex,
+            channel=turn.channel,
+            question=turn.text,
+            last_message_id=last,
+            history=turn.history,
+        )
+
+    async def _keep(self, context: TurnContext, reason: str) -> None:
+        """Store an unfinished exchange, even while this task is being cancelled."""
+        task = asyncio.ensure_future(self._nodes.keep_unfinished(context, reason))
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+        await asyncio.shield(task)
+
+    async def reply(self, turn: Turn) -> Reply:
+        """The same turn, for callers that want only the end of it.
+
+        Raises:
+            TurnRejected: as `check` does.
+            TurnFailed: the turn ended in a Failed event.
+        """
+        async for event in self.stream(turn):
+            if isinstance(event, Replied):
+                return event.reply
+            if isinstance(event, Failed):
+                raise TurnFailed(event.message)
+        raise TurnFailed("The turn ended without a reply.")
+
+    async def conversations(self, user_id: str, *, limit: int = 50) -> list[Conversation]:
+        """This user's conversations, the latest first."""
+        return await self._conversations.of_user(user_id, limit)
+
+    async def transcript(self, user_id: str, conversation_id: str) -> list[Exchange]:
+        """Every exchange of a conversation, in order. Raises ConversationNotFound."""
+        await self._owned(user_id, conversation_id)
+        return [
+            Exchange(kept.message_id, kept.question, Reply.model_validate_json(kept.reply), kept.created_at, kept.rating)
+            for kept in await self._conversations.transcript(conversation_id)
+        ]
+
+    async def delete_conversation(self, user_id: str, conversation_id: str) -> None:
+        """Remove a conversation from every store. Raises ConversationNotFound."""
+        async with self._in_order.turn_of(conversation_id):
+            if not await self._conversations.delete(user_id, conversation_id):
+                raise _not_found(conversation_id)
+            await self._forget_state(conversation_id)
+
+    async def rewind(self, user_id: str, conversation_id: str, message_id: str) -> None:
+        """Remove this exchange and all after it, so that it can be asked again. Raises ConversationNotFound."""
+        async with self._in_order.turn_of(conversation_id):
+            await self._owned(user_id, conversation_id)
+            if not await self._conversations.rewind(conversation_id, message_id):
+                raise ConversationNotFound(f"There is no message {message_id!r} in this conversation.")
+            await self._forget_state(conversation_id)
+
+    async def rate(self, user_id: str, message_id: str, rating: int, comment: str = "") -> None:
+        """Keep what the reader thought of an answer: 1, -1, or 0 to withdraw it. Raises ConversationNotFound."""
+        if not await self._conversations.rate(user_id, message_id, rating, comment):
+            raise ConversationNotFound(f"There is no message {message_id!r} of this user.")
+
+    async def starters(self) -> list[str]:
+        """Good first questions for an empty page."""
+        return await asyncio.to_thread(self._starters)
+
+    async def aclose(self) -> None:
+        """Wait for what is still being stored."""
+        await asyncio.gather(*self._keeping)
+
+    async def _owned(self, user_id: str, conversation_id: str) -> Conversation:
+        found = await self._conversations.find(user_id, conversation_id)
+        if found is None:
+            raise _not_found(conversation_id)
+        return found
+
+
+def _not_found(conversation_id: str) -> ConversationNotFound:
+    return ConversationNotFound(f"There is no conversation {conversation_id!r} of this user; leave it out to start one.")
