@@ -22,7 +22,7 @@ from agent.errors import ConversationNotFound, EmptyMessage, MessageTooLong, Tur
 from agent.events import Event, Failed, Replied, Reply, TurnStarted
 from agent.graph import Graph
 from agent.nodes import TurnNodes
-from agent.queue import InOrder
+from agent.in_order import InOrder
 from knowledge_base.passage import Utterance
 from tools.conversations import Conversation, ConversationStore
 from tools.turn import TurnContext

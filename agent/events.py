@@ -86,7 +86,7 @@ class Notice(_Value):
     """Something the reader should know about this answer: that another model answered, or that it was cut short."""
 
     type: Literal["notice"] = "notice"
-    code: Literal["model_unavailable", "model_cut", "stopped", "tool_limit"]
+    code: Literal["model_unavailable", "model_cut", "stopped", "failed", "tool_limit"]
     text: str
 
 

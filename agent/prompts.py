@@ -33,4 +33,6 @@ MODEL_CUT = "The answer was cut off before its end."
 
 STOPPED = "Stopped before the end."
 
+FAILED = "Something went wrong before the end."
+
 TOOL_LIMIT = "The question needed more look-ups than one answer may make; this is what was found."

@@ -1,5 +1,6 @@
 """What a tool may know of the turn it runs in, and that the model can neither see nor choose."""
 
+import time
 from dataclasses import dataclass, field
 
 from knowledge_base.passage import Utterance
@@ -11,6 +12,7 @@ class TurnContext:
     """One turn's identity and what it gathers; made by the assistant, injected into nodes and tools.
 
     `user_id` is the verified identity: tools that touch user data take it from here, never from their arguments.
+    `said` is what the reader has been shown, `started` a `time.perf_counter()` value, in seconds.
     `last_message_id` is the newest exchange that the transcript holds; `history` is what a stateless caller remembers.
     """
 
@@ -24,6 +26,9 @@ class TurnContext:
     sources: SourceRegister = field(default_factory=SourceRegister)
     said: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    model: str = ""
+    cut: bool = False
+    started: float = field(default_factory=time.perf_counter)
 
     @property
     def answer(self) -> str:
