@@ -6,13 +6,17 @@ AttuneError
 │   ├── IndexMismatch                the operator: another embedding model made this index
 │   └── EmbeddingsUnavailable        the operator: weights missing or altered, endpoint down
 ├── SettingsError                    the operator: a setting has a value that cannot work
-├── ModelError                       the operator: the chat model failed and nothing could stand in for it
+├── ModelError                       the operator: the chat model failed; `kind` says how
+│   ├── ModelUnavailable             … before its first token: something else can answer
+│   └── ModelCut                     … after it: what was said stays, and is marked as cut
 ├── TurnFailed                       the operator: a turn broke; the log has the reason
 └── TurnRejected                     the caller: this turn cannot be run as asked
     ├── EmptyMessage                 … there is no text in it
     ├── MessageTooLong               … shorten it
     └── ConversationNotFound         … no such conversation for this user
 """
+
+from typing import Literal
 
 from knowledge_base.errors import AttuneError
 
@@ -21,8 +25,37 @@ class SettingsError(AttuneError):
     """A setting has a value that cannot work; the message names the variable."""
 
 
+FailureKind = Literal[
+    "authentication",
+    "model_not_found",
+    "rate_limited",
+    "server_error",
+    "timeout",
+    "connection",
+    "bad_request",
+    "bad_response",
+    "content_filter",
+    "length",
+    "circuit_open",
+]
+"""How a chat model failed: `length` and `content_filter` are its own finish reasons, `bad_response` an answer that is
+empty or no answer at all, `circuit_open` that it was not asked, because it failed just before."""
+
+
 class ModelError(AttuneError):
-    """The configured chat model failed and nothing could stand in for it."""
+    """The configured chat model failed. The message is for the operator's log and holds no credentials."""
+
+    def __init__(self, message: str, kind: FailureKind) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class ModelUnavailable(ModelError):
+    """The model failed before its first token, tries and waits included: nothing of an answer was shown."""
+
+
+class ModelCut(ModelError):
+    """The model's answer broke off: what was yielded before is all that comes."""
 
 
 class TurnFailed(AttuneError):

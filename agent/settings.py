@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     model_first_token_timeout: float = Field(20, gt=0, description="Seconds until the first token")
     model_idle_timeout: float = Field(15, gt=0, description="Seconds between two tokens")
     model_retries: int = Field(2, ge=0, le=5, description="Tries after the first, before the first token only")
+    model_retry_budget: float = Field(30, gt=0, description="Seconds until the first token, tries and waits together")
+    model_total_timeout: float = Field(300, gt=0, description="Seconds for a whole answer of the model")
+    model_breaker_failures: int = Field(4, ge=1, description="Failed turns in a row after which the model is skipped")
+    model_breaker_cooldown: float = Field(30, gt=0, description="Seconds for which it is skipped")
     model_temperature: float | None = Field(None, ge=0, le=2, description="Left to the server unless set")
     tool_rounds: int = Field(3, ge=1, le=10, description="Model calls with tools in a turn before it must answer")
 
