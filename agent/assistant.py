@@ -21,10 +21,10 @@ from langchain_core.runnables import RunnableConfig
 from agent.errors import ConversationNotFound, EmptyMessage, MessageTooLong, TurnFailed
 from agent.events import Event, Failed, Replied, Reply, TurnStarted
 from agent.graph import Graph
-from agent.nodes import TurnNodes
 from agent.in_order import InOrder
+from agent.nodes import TurnNodes
 from knowledge_base.passage import Utterance
-from tools.conversations import Conversation, ConversationStore
+from tools.conversations import Conversation, ConversationStore, StoredExchange
 from tools.turn import TurnContext
 
 __all__ = ["Assistant", "Conversation", "Exchange", "Turn"]
@@ -166,10 +166,7 @@ class Assistant:
     async def transcript(self, user_id: str, conversation_id: str) -> list[Exchange]:
         """Every exchange of a conversation, in order. Raises ConversationNotFound."""
         await self._owned(user_id, conversation_id)
-        return [
-            Exchange(kept.message_id, kept.question, Reply.model_validate_json(kept.reply), kept.created_at, kept.rating)
-            for kept in await self._conversations.transcript(conversation_id)
-        ]
+        return [_exchange(kept) for kept in await self._conversations.transcript(conversation_id)]
 
     async def delete_conversation(self, user_id: str, conversation_id: str) -> None:
         """Remove a conversation from every store. Raises ConversationNotFound."""
@@ -206,5 +203,12 @@ class Assistant:
         return found
 
 
+def _exchange(kept: StoredExchange) -> Exchange:
+    reply = Reply.model_validate_json(kept.reply)
+    return Exchange(kept.message_id, kept.question, reply, kept.created_at, kept.rating)
+
+
 def _not_found(conversation_id: str) -> ConversationNotFound:
-    return ConversationNotFound(f"There is no conversation {conversation_id!r} of this user; leave it out to start one.")
+    return ConversationNotFound(
+        f"There is no conversation {conversation_id!r} of this user; leave the id out to start one."
+    )

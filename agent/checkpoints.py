@@ -38,7 +38,7 @@ class NewestOnlySaver(AsyncSqliteSaver):
 
 @asynccontextmanager
 async def open_checkpoints(path: Path) -> AsyncIterator[NewestOnlySaver]:
-    """The saver on this file. Commits are not flushed to disk one by one: a lost state is rebuilt from the transcript."""
+    """The saver on this file. Commits are not flushed one by one: a lost state is rebuilt from the transcript."""
     async with NewestOnlySaver.from_conn_string(str(path)) as saver:
         assert isinstance(saver, NewestOnlySaver)  # noqa: S101 (the constructor is typed as its parent)
         await saver.setup()

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tools.sources import Source
 
-
 __all__ = [
     "Event",
     "Failed",
@@ -40,7 +39,7 @@ class Reply(_Value):
     answered: bool
     confidence: float = Field(ge=0, le=1, description="Calibrated probability that the documents answer the question")
     model: str
-    cut: bool = Field(default=False, description="The answer stops early: the model or the connection failed, or a stop")
+    cut: bool = Field(default=False, description="The answer stops early: a model failed, or a stop")
     notices: list[str] = []
     follow_ups: list[str] = []
     duration_ms: float = 0

@@ -1,8 +1,8 @@
 """One turn as a graph. Edges are last; read them first.
 
-    prepare ──► tools ──► answer ──► learn
-                  ▲          │
-                  └──────────┘   while the model calls tools, at most `tool_rounds` times
+prepare ──► tools ──► answer ──► learn
+              ▲          │
+              └──────────┘   while the model calls tools, at most `tool_rounds` times
 """
 
 from collections.abc import Sequence

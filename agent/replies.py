@@ -10,7 +10,6 @@ from agent.citations import cited, without_markers
 from agent.compose import follow_ups
 from agent.events import Reply
 from agent.quotes import quote
-from agent.state import utterances
 from knowledge_base.passage import Utterance
 from tools.conversations import StoredExchange
 from tools.sources import Found, Source

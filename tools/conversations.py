@@ -6,12 +6,17 @@ Each query takes the user's id, so that one user can neither read nor change ano
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tools.database import conversations, exchanges, feedback, now
+from knowledge_base.errors import AttuneError
+from tools.database import conversations, exchanges, feedback, now, upsert
 
 TITLE_CHARS = 80
+
+
+class NotTheirs(AttuneError):
+    """A write into a conversation of another user was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,53 +69,57 @@ class ConversationStore:
     async def append(
         self, user_id: str, conversation_id: str, message_id: str, *, question: str, reply: str, channel: str
     ) -> None:
-        """Add one exchange, and its conversation if this is the first."""
+        """Add one exchange, and its conversation if this is the first.
+
+        The conversation's row comes first: writing it takes its lock, so that two exchanges at once get two positions.
+        """
         time = now()
         async with self._engine.begin() as connection:
-            position = await self._next_position(connection, user_id, conversation_id)
-            if position is None:
-                await connection.execute(
-                    insert(conversations).values(
-                        id=conversation_id,
-                        user_id=user_id,
-                        title=_title(question),
-                        created_at=time,
-                        updated_at=time,
-                        exchanges=0,
-                    )
-                )
+            position = await self._count_one(connection, user_id, conversation_id, message_id, _title(question), time)
             await connection.execute(
                 insert(exchanges).values(
                     message_id=message_id,
                     conversation_id=conversation_id,
-                    position=position or 1,
+                    position=position,
                     channel=channel,
                     question=question,
                     reply=reply,
                     created_at=time,
                 )
             )
-            await self._refresh(connection, conversation_id, last=message_id, added=1, time=time)
 
-    async def _next_position(self, connection: AsyncConnection, user_id: str, conversation_id: str) -> int | None:
-        """Where the next exchange stands; None when the conversation does not exist yet."""
-        query = (
-            select(func.coalesce(func.max(exchanges.c.position), 0) + 1)
-            .select_from(conversations.outerjoin(exchanges))
-            .where(conversations.c.id == conversation_id, conversations.c.user_id == user_id)
-            .group_by(conversations.c.id)
+    async def _count_one(
+        self,
+        connection: AsyncConnection,
+        user_id: str,
+        conversation_id: str,
+        message_id: str,
+        title: str,
+        time: datetime,
+    ) -> int:
+        """Make the conversation or count one exchange more; the count is the new exchange's position."""
+        new = upsert(connection, conversations).values(
+            id=conversation_id,
+            user_id=user_id,
+            title=title,
+            created_at=time,
+            updated_at=time,
+            exchanges=1,
+            last_message_id=message_id,
         )
-        position: int | None = (await connection.execute(query)).scalar()
-        return position
-
-    async def _refresh(
-        self, connection: AsyncConnection, conversation_id: str, *, last: str | None, added: int, time: datetime
-    ) -> None:
-        await connection.execute(
-            update(conversations)
-            .where(conversations.c.id == conversation_id)
-            .values(updated_at=time, exchanges=conversations.c.exchanges + added, last_message_id=last)
-        )
+        counted = new.on_conflict_do_update(
+            index_elements=[conversations.c.id],
+            set_={
+                "exchanges": conversations.c.exchanges + 1,
+                "updated_at": time,
+                "last_message_id": message_id,
+            },
+            where=conversations.c.user_id == user_id,
+        ).returning(conversations.c.exchanges)
+        count: int | None = (await connection.execute(counted)).scalar()
+        if count is None:
+            raise NotTheirs(f"Conversation {conversation_id!r} belongs to another user.")
+        return count
 
     async def transcript(self, conversation_id: str, *, last: int | None = None) -> list[StoredExchange]:
         """The exchanges in order; only the newest `last` of them when given."""
@@ -153,7 +162,11 @@ class ConversationStore:
                     select(exchanges.c.message_id).where(of_conversation, exchanges.c.position == at - 1)
                 )
             ).scalar()
-            await self._refresh(connection, conversation_id, last=last, added=-gone.rowcount, time=now())
+            await connection.execute(
+                update(conversations)
+                .where(conversations.c.id == conversation_id)
+                .values(exchanges=conversations.c.exchanges - gone.rowcount, updated_at=now(), last_message_id=last)
+            )
         return True
 
     async def rate(self, user_id: str, message_id: str, rating: int, comment: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     Connection,
     DateTime,
     Dialect,
@@ -23,8 +24,8 @@ from sqlalchemy import (
     inspect,
     text,
 )
-from sqlalchemy import Column as C
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0001"
@@ -37,10 +38,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
@@ -56,42 +57,47 @@ metadata = MetaData(
 conversations = Table(
     "conversations",
     metadata,
-    C("id", String(64), primary_key=True),
-    C("user_id", String(200), nullable=False),
-    C("title", String(200), nullable=False),
-    C("created_at", UtcDateTime, nullable=False),
-    C("updated_at", UtcDateTime, nullable=False),
-    C("exchanges", Integer, nullable=False),
-    C("last_message_id", String(64)),
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(200), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("exchanges", Integer, nullable=False),
+    Column("last_message_id", String(64)),
     Index(None, "user_id", "updated_at"),
 )
 
 exchanges = Table(
     "exchanges",
     metadata,
-    C("message_id", String(64), primary_key=True),
-    C("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
-    C("position", Integer, nullable=False),
-    C("channel", String(40), nullable=False),
-    C("question", Text, nullable=False),
-    C("reply", Text, nullable=False),
-    C("created_at", UtcDateTime, nullable=False),
+    Column("message_id", String(64), primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("channel", String(40), nullable=False),
+    Column("question", Text, nullable=False),
+    Column("reply", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("conversation_id", "position"),
 )
 
 feedback = Table(
     "feedback",
     metadata,
-    C("message_id", ForeignKey("exchanges.message_id", ondelete="CASCADE"), primary_key=True),
-    C("rating", Integer, nullable=False),
-    C("comment", Text, nullable=False),
-    C("created_at", UtcDateTime, nullable=False),
+    Column("message_id", ForeignKey("exchanges.message_id", ondelete="CASCADE"), primary_key=True),
+    Column("rating", Integer, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 
 def now() -> datetime:
     """The time that is written: aware, UTC."""
     return datetime.now(UTC)
+
+
+def upsert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, in the words of this connection's database."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 @asynccontextmanager
