@@ -9,17 +9,18 @@ What happens in between is agent/graph.py.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import uuid4
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 
 from agent.errors import ConversationNotFound, EmptyMessage, MessageTooLong, TurnFailed
-from agent.events import Event, Failed, Replied, Reply, TurnStarted
+from agent.events import Event, Failed, NoticeCode, Replied, Reply, TurnStarted
 from agent.graph import Graph
 from agent.in_order import InOrder
 from agent.nodes import TurnNodes
@@ -88,7 +89,7 @@ class Assistant:
         if turn.conversation_id is not None:
             await self._owned(turn.user_id, turn.conversation_id)
 
-    async def stream(self, turn: Turn) -> AsyncIterator[Event]:
+    async def stream(self, turn: Turn) -> AsyncGenerator[Event]:
         """The turn's events. Closing this generator stops the turn; what was said by then is kept, marked as cut.
 
         Raises:
@@ -106,14 +107,17 @@ class Assistant:
                 await self._keep(context, "stopped")
                 raise
 
-    async def _run(self, context: TurnContext, turn: Turn) -> AsyncIterator[Event]:
+    async def _run(self, context: TurnContext, turn: Turn) -> AsyncGenerator[Event]:
         config: RunnableConfig = {"configurable": {"thread_id": context.conversation_id}}
-        events = self._graph.astream(
-            {"messages": [HumanMessage(turn.text)]},
-            config,
-            context=context,
-            stream_mode="custom",
-            durability="exit",
+        events = cast(
+            AsyncIterator[Event],
+            self._graph.astream(
+                {"messages": [HumanMessage(turn.text)]},
+                config,
+                context=context,
+                stream_mode="custom",
+                durability="exit",
+            ),
         )
         try:
             async for event in events:
@@ -138,7 +142,7 @@ class Assistant:
             history=turn.history,
         )
 
-    async def _keep(self, context: TurnContext, reason: str) -> None:
+    async def _keep(self, context: TurnContext, reason: NoticeCode) -> None:
         """Store an unfinished exchange, even while this task is being cancelled."""
         task = asyncio.ensure_future(self._nodes.keep_unfinished(context, reason))
         self._keeping.add(task)

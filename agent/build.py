@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from knowledge_base.knowledge import KnowledgeBase, open_knowledge_base
 from langchain_core.language_models import BaseChatModel
 
 from agent.assistant import Assistant
@@ -11,6 +10,7 @@ from agent.checkpoints import open_checkpoints
 from agent.graph import build_graph
 from agent.settings import Settings
 from knowledge_base.embeddings import Embedder, open_embedder
+from knowledge_base.knowledge import KnowledgeBase, open_knowledge_base
 from tools.toolset import toolset
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "Event",
     "Failed",
     "Notice",
+    "NoticeCode",
     "Replied",
     "Reply",
     "Source",
@@ -81,11 +82,14 @@ class Token(_Value):
     text: str
 
 
+NoticeCode = Literal["model_unavailable", "model_cut", "stopped", "failed", "tool_limit"]
+
+
 class Notice(_Value):
     """Something the reader should know about this answer: that another model answered, or that it was cut short."""
 
     type: Literal["notice"] = "notice"
-    code: Literal["model_unavailable", "model_cut", "stopped", "failed", "tool_limit"]
+    code: NoticeCode
     text: str
 
 

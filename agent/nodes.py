@@ -7,7 +7,7 @@ context, so that a turn that is stopped half way can still be kept.
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol, cast
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, SystemMessage, ToolMessage
@@ -17,9 +17,10 @@ from langgraph.types import Command, StreamWriter
 
 from agent import prompts, replies
 from agent.citations import CitationFilter
-from agent.errors import AttuneError, ModelCut, ModelUnavailable
-from agent.events import Notice, Replied, SourcesFound, Token, ToolFinished, ToolStarted
+from agent.errors import ModelCut, ModelUnavailable
+from agent.events import Notice, NoticeCode, Replied, SourcesFound, Token, ToolFinished, ToolStarted
 from agent.state import ConversationState, messages_of, replaced, utterances
+from knowledge_base.errors import AttuneError
 from knowledge_base.passage import Utterance
 from tools.conversations import ConversationStore
 from tools.sources import Found
@@ -28,14 +29,13 @@ from tools.turn import TurnContext
 
 log = logging.getLogger(__name__)
 
-NOTICES: dict[str, str] = {
+NOTICES: dict[NoticeCode, str] = {
     "model_unavailable": prompts.MODEL_UNAVAILABLE,
     "model_cut": prompts.MODEL_CUT,
     "stopped": prompts.STOPPED,
     "failed": prompts.FAILED,
     "tool_limit": prompts.TOOL_LIMIT,
 }
-NoticeCode = Literal["model_unavailable", "model_cut", "stopped", "failed", "tool_limit"]
 
 
 class Speaker(Protocol):
@@ -100,7 +100,7 @@ class TurnNodes:
         return {"messages": [message, *map(_complaint, message.invalid_tool_calls)], "rounds": rounds}
 
     async def _ask(
-        self, messages: list[BaseMessage], context: TurnContext, emit: StreamWriter, *, tools: bool
+        self, messages: Sequence[BaseMessage], context: TurnContext, emit: StreamWriter, *, tools: bool
     ) -> AIMessage:
         """One call of the configured model; the extractive model stands in for one that cannot be had."""
         if self._model is None:
@@ -117,7 +117,7 @@ class TurnNodes:
             _notify("model_cut", context, emit)
             return AIMessage(context.answer)
 
-    async def _wind_up(self, messages: list[BaseMessage], context: TurnContext, emit: StreamWriter) -> AIMessage:
+    async def _wind_up(self, messages: Sequence[BaseMessage], context: TurnContext, emit: StreamWriter) -> AIMessage:
         """End a turn whose model would go on calling tools for ever: with what it said, or what the passages say."""
         _notify("tool_limit", context, emit)
         if context.answer:
@@ -231,7 +231,8 @@ async def report_tool_call(
         )
     )
     if isinstance(found, Found):
-        emit(SourcesFound(sources=request.runtime.context.sources.all()))
+        context = cast(TurnContext, request.runtime.context)
+        emit(SourcesFound(sources=context.sources.all()))
     return message
 
 

@@ -1,7 +1,7 @@
 """What a conversation carries from turn to turn. Bounded: turn 500 costs what turn 5 costs."""
 
 from collections.abc import Sequence
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
 from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
@@ -41,6 +41,6 @@ def messages_of(history: Sequence[Utterance]) -> list[AnyMessage]:
     return [kinds[said.role](said.text[:CARRIED_CHARS]) for said in history]
 
 
-def replaced(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+def replaced(messages: Sequence[AnyMessage]) -> list[Any]:
     """An update that makes `messages` the whole of the conversation's messages."""
     return [RemoveMessage(REMOVE_ALL_MESSAGES), *messages]

@@ -1,0 +1,123 @@
+"""langchain-openai's chat model, for every server that speaks OpenAI's language with an accent.
+
+Imports langchain-openai (2 s): only agent/llm.py imports this, and only when a model is configured.
+"""
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import openai
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
+from langchain_openai import ChatOpenAI
+from pydantic import PrivateAttr
+
+from agent.failures import NoStream, StreamBroke
+
+log = logging.getLogger(__name__)
+
+_PARAMETERS = {
+    "stream_options": ("stream_options", "include_usage"),
+    "max_completion_tokens": ("max_completion_tokens",),
+    "max_tokens": ("max_tokens",),
+    "temperature": ("temperature",),
+    "parallel_tool_calls": ("parallel_tool_calls",),
+}
+"""What a request can do without, and the words by which a server names it when it refuses it."""
+
+
+class CompatibleChatOpenAI(ChatOpenAI):
+    """A ChatOpenAI that also works with Ollama, vLLM, llama.cpp, LM Studio, gateways and others.
+
+    - A parameter that the server refuses (400 or 422 naming it) is left out from then on; the limit of the answer's
+      length goes by its new name (`max_completion_tokens`) or its old one, whichever the server takes.
+    - A stream that ends without a finish reason raises StreamBroke, one without any event NoStream.
+    - Reasoning (`reasoning_content`, `reasoning`) is marked in `additional_kwargs["reasoning"]`: a model that thinks is
+      alive. Its words are not kept.
+    - Tool call fragments without an index get one: ChatOpenAI drops them.
+    - Broken arguments of an earlier tool call go back as {}: servers that parse the history refuse it otherwise.
+    """
+
+    legacy_max_tokens: bool = False
+    """Whether to call the limit of an answer `max_tokens`, which most servers but OpenAI's know best."""
+
+    _refused: set[str] = PrivateAttr(default_factory=set)
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        while True:
+            try:
+                async for chunk in self._finished_stream(*args, **kwargs):
+                    yield chunk
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                if not self._adapt(error):
+                    raise
+            else:
+                return
+
+    async def _finished_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        chunk: ChatGenerationChunk | None = None
+        finished = self._use_responses_api({**kwargs, **self.model_kwargs})  # which raises by itself
+        async for chunk in super()._astream(*args, **kwargs):
+            finished = finished or bool(chunk.generation_info and "finish_reason" in chunk.generation_info)
+            yield chunk
+        if chunk is None:
+            raise NoStream("the server's answer holds no event of a chat completion")
+        if not finished:
+            raise StreamBroke("the stream ended without a finish reason")
+
+    def _adapt(self, error: openai.APIStatusError) -> bool:
+        """Whether the server refused a parameter that the next request can do without."""
+        said = f"{error.param or ''} {error.message}"
+        for name, words in _PARAMETERS.items():
+            if name not in self._refused and any(word in said for word in words) and self._give_up(name):
+                log.warning("%s does not take %s: left out from now on", self.model_name, name)
+                return True
+        return False
+
+    def _give_up(self, name: str) -> bool:
+        if name in ("max_tokens", "max_completion_tokens"):
+            if self.legacy_max_tokens != (name == "max_tokens"):
+                return False  # it refuses the name that we did not use: it only says which one it wants
+            self.legacy_max_tokens = not self.legacy_max_tokens
+        self._refused.add(name)
+        return True
+
+    def _get_request_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        payload: dict[str, Any] = super()._get_request_payload(*args, **kwargs)
+        limit = payload.pop("max_completion_tokens", None)
+        name = "max_tokens" if self.legacy_max_tokens else "max_completion_tokens"
+        if limit is not None:
+            payload[name] = limit
+        for refused in self._refused:
+            payload.pop(refused, None)
+        for message in payload.get("messages", ()):
+            for call in message.get("tool_calls") or ():
+                call["function"]["arguments"] = _as_object(call["function"]["arguments"])
+        return payload
+
+    def _convert_chunk_to_generation_chunk(
+        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
+    ) -> ChatGenerationChunk | None:
+        delta = _delta(chunk)
+        for place, call in enumerate(delta.get("tool_calls") or ()):
+            if call.get("index") is None:
+                call["index"] = None if call.get("id") else place
+        generated = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
+        if generated and (delta.get("reasoning_content") or delta.get("reasoning")):
+            assert isinstance(generated.message, AIMessageChunk)
+            generated.message.additional_kwargs["reasoning"] = True
+        return generated
+
+
+def _delta(chunk: dict[str, Any]) -> dict[str, Any]:
+    choices = chunk.get("choices")
+    return (choices[0].get("delta") or {}) if choices else {}
+
+
+def _as_object(arguments: str) -> str:
+    try:
+        return arguments if isinstance(json.loads(arguments), dict) else "{}"
+    except (ValueError, RecursionError):
+        return "{}"
