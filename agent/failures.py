@@ -1,4 +1,4 @@
-"""What an exception of a chat model means: its kind, whether trying again can help, and words for the operator's log."""
+"""What an exception of a chat model means: its kind, whether trying again can help, and words for the log."""
 
 import re
 import time
@@ -41,11 +41,11 @@ class Failure:
     retry_after: float | None = None
 
 
-class StreamBroke(ConnectionError):  # noqa: N818 (the tree of agent/errors.py is named in this way)
+class StreamBroke(ConnectionError):
     """The body of a streamed answer ended without a finish reason."""
 
 
-class NoStream(ValueError):  # noqa: N818
+class NoStream(ValueError):
     """The server answered 200 with something that holds no event of a chat completion."""
 
 
@@ -85,13 +85,18 @@ def _kind_of_event(error: BaseException) -> FailureKind:
 
 def _words(error: BaseException) -> str:
     status = getattr(error, "status_code", None)
-    cause = error.__cause__
     said = str(getattr(error, "message", None) or error) or type(error).__name__
-    if said == "Connection error." and cause is not None and str(cause):
-        said = f"{said} {cause}"
+    if said == "Connection error.":
+        said = f"{said} {_root(error)}"
     if said.startswith("Error code:") or status is None:
         return said
     return f"{status}: {said}"
+
+
+def _root(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _clean(text: str, secrets: Sequence[str]) -> str:

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 8.0
+AFTER_FINISH = 1.0
+"""Seconds that a server has for the statistics that follow the finish reason."""
 MOST_CHARS = 4 * 2**20
 """An answer that grows longer than this is one that would never end."""
 
@@ -165,7 +167,7 @@ class GuardedModel:
             failure = Failure(error.kind, str(error), retryable=False)
         except BaseException as error:
             await attempt.aclose()
-            if not _foreign(error):
+            if not is_foreign(error):
                 raise
             failure = diagnose(error, self._secrets)
             log.debug("%s: a try failed", self.name, exc_info=not self._secrets)
@@ -195,13 +197,13 @@ class GuardedModel:
         except ModelError as error:
             raise ModelCut(f"{self.name}: {error}", error.kind) from None
         except Exception as error:
-            if not _foreign(error):
+            if not is_foreign(error):
                 raise
             failure = diagnose(error, self._secrets)
             raise ModelCut(f"{self.name}: {failure.text}", failure.kind) from None
 
 
-def _foreign(error: BaseException) -> bool:
+def is_foreign(error: BaseException) -> bool:
     """Whether a server's answer can cause this: then it is the model's failure and not ours."""
     return isinstance(error, _FOREIGN) or type(error).__module__.partition(".")[0] in {"openai", "langchain_openai"}
 
@@ -253,13 +255,19 @@ class _Attempt:
         try:
             async with asyncio.timeout_at(self._deadline):
                 chunk = await anext(self._chunks, None)
-        except TimeoutError:
-            raise self._timed_out() from None
-        if chunk is None:
-            return None
+        except Exception as error:
+            if self.draft.finish_reason and is_foreign(error):
+                return None  # the answer is whole: only its statistics, or a clean end, are missing
+            if isinstance(error, TimeoutError):
+                raise self._timed_out() from None
+            raise
+        return None if chunk is None else self._take(chunk)
+
+    def _take(self, chunk: AIMessage) -> str:
         text = str(chunk.text)
         if self.draft.add(chunk) or text:
-            self._deadline = min(self._now() + self._limits.idle, self._end)
+            patience = AFTER_FINISH if self.draft.finish_reason else self._limits.idle
+            self._deadline = min(self._now() + patience, self._end)
         elif self._now() > self._deadline:  # a server that never lets us wait never lets the timer fire
             raise self._timed_out()
         self._chars += len(text)
@@ -321,10 +329,10 @@ class _CallDraft:
     arguments: list[str] = field(default_factory=list)
 
     def takes(self, fragment: ToolCallChunk) -> bool:
-        if fragment.get("id") and self.id and fragment["id"] != self.id:
-            return False  # several servers give every parallel call the index 0
-        if fragment["index"] is None:
-            return not fragment.get("name")
+        if fragment.get("id") and self.id:
+            return fragment["id"] == self.id  # some servers give every parallel call the index 0
+        if fragment.get("name") and self.name:
+            return fragment["index"] is not None and (fragment["index"], fragment["name"]) == (self.index, self.name)
         return fragment["index"] == self.index
 
     def finished(self) -> ToolCall | InvalidToolCall:
@@ -362,7 +370,8 @@ class _Draft:
                 self._add_fragment(fragment)
         elif fragments is None:
             self._whole += [*chunk.tool_calls, *chunk.invalid_tool_calls]
-        alive = bool(fragments) or "reasoning" in chunk.additional_kwargs
+        finished = "finish_reason" in chunk.response_metadata
+        alive = bool(fragments) or finished or "reasoning" in chunk.additional_kwargs
         self.started = self.started or alive
         return alive
 
