@@ -4,6 +4,8 @@ AttuneError
 └── KnowledgeBaseError
     ├── DocumentRejected        the author: this file cannot be read, and why
     ├── IndexMismatch           the operator: another embedding model made this index
+    ├── IndexUnavailable        the operator: the vector store cannot be opened or does not answer
+    ├── IngestRunning           the operator: another ingest is writing to this knowledge base
     └── EmbeddingsUnavailable   the operator: weights missing or altered, endpoint down or misconfigured
 """
 
@@ -22,6 +24,14 @@ class DocumentRejected(KnowledgeBaseError):
 
 class IndexMismatch(KnowledgeBaseError):
     """The index on disk was made by another embedding model than the one configured."""
+
+
+class IndexUnavailable(KnowledgeBaseError):
+    """Chroma's folder cannot be opened, or its server does not answer."""
+
+
+class IngestRunning(KnowledgeBaseError):
+    """Another ingest is writing to this knowledge base; there is one writer at a time."""
 
 
 class EmbeddingsUnavailable(KnowledgeBaseError):

@@ -22,8 +22,7 @@ SCHEMA_VERSION = 1
 BUSY_TIMEOUT = 10_000  # milliseconds that a statement waits for another process's transaction
 IDS_PER_QUERY = 500  # stays under the 999 variables that old SQLite builds allow
 
-# Every run of the program is told from every other, also across machines that share a disk.
-PROCESS = uuid.uuid4().hex
+_PROCESS = uuid.uuid4().hex  # tells this run of the program from every other, also on other machines
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -176,8 +175,13 @@ class Store:
         return IndexIdentity(meta["embedder"], int(meta["dimensions"]), meta["collection"])
 
     def stamp(self) -> str:
-        """Changes with every write; begins with PROCESS while this process was the last to write."""
+        """Changes with every write, by whichever process."""
         return self._meta("stamp").get("stamp", "")
+
+    def foreign_stamp(self) -> str:
+        """Changes when another process has written."""
+        meta = self._meta("stamp", "writer", "foreign")
+        return meta.get("foreign" if meta.get("writer") == _PROCESS else "stamp", "")
 
     def counts(self) -> Counts:
         with self.reading() as connection:
@@ -268,6 +272,11 @@ class Store:
         """Whether an ingest began to write and never said that it was done: vectors may be missing or left over."""
         return "unfinished" in self._meta("unfinished")
 
+    def abandoned(self) -> list[str]:
+        """Collections of vectors that nothing refers to: of a rebuild that was cut off, or from before one."""
+        names: list[str] = json.loads(self._meta("abandoned").get("abandoned", "[]"))
+        return names
+
     # Writing
 
     def begin(self, identity: IndexIdentity) -> None:
@@ -275,10 +284,16 @@ class Store:
         with self._writing() as connection:
             _set_meta(connection, unfinished="1", **_identity_meta(identity))
 
-    def finish(self) -> None:
-        """Notes that vectors and passages agree."""
+    def begin_rebuild(self, collection: str) -> None:
+        """Notes, before the collection is made, that it is worth nothing until `replace_all`."""
+        names = [*self.abandoned(), collection]
         with self._writing() as connection:
-            connection.execute("DELETE FROM meta WHERE key = 'unfinished'")
+            _set_meta(connection, abandoned=json.dumps(names))
+
+    def finish(self) -> None:
+        """Notes that vectors and passages agree, and that abandoned collections are gone."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM meta WHERE key IN ('unfinished', 'abandoned')")
 
     def apply(self, documents: Sequence[StoredDocument], removed: Sequence[str] = ()) -> set[str]:
         """Replaces or adds these documents and drops the removed ones, all in one transaction.
@@ -294,11 +309,16 @@ class Store:
 
     def replace_all(self, documents: Sequence[StoredDocument], identity: IndexIdentity) -> None:
         """Puts these documents, whose vectors are in another collection, in the place of everything, at once."""
+        before = self.identity()
+        abandoned = [name for name in self.abandoned() if name != identity.collection]
+        if before and before.collection != identity.collection:
+            abandoned.append(before.collection)
         with self._writing() as connection:
             _delete(connection, [id for (id,) in connection.execute("SELECT id FROM documents")])
             for stored in documents:
                 _insert(connection, stored)
-            _set_meta(connection, **_identity_meta(identity))
+            connection.execute("DELETE FROM meta WHERE key = 'unfinished'")
+            _set_meta(connection, abandoned=json.dumps(abandoned), **_identity_meta(identity))
 
     def move(self, id: str, origin: Origin) -> None:
         """Notes that an unchanged document now lies elsewhere."""
@@ -315,7 +335,7 @@ class Store:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
-                _set_meta(self._writer, stamp=f"{PROCESS}-{uuid.uuid4().hex}")
+                _sign(self._writer)
                 self._writer.execute("COMMIT")
             except BaseException:
                 self._writer.execute("ROLLBACK")
@@ -365,6 +385,15 @@ def _identity_meta(identity: IndexIdentity) -> dict[str, str]:
 
 def _set_meta(connection: sqlite3.Connection, **values: str) -> None:
     connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", list(values.items()))
+
+
+def _sign(connection: sqlite3.Connection) -> None:
+    """Marks the transaction as this process's; `foreign` keeps the last mark that another one left."""
+    rows = connection.execute("SELECT key, value FROM meta WHERE key IN ('stamp', 'writer')")
+    last: dict[str, str] = dict(rows.fetchall())
+    if last.get("writer") != _PROCESS:
+        _set_meta(connection, foreign=last.get("stamp", ""))
+    _set_meta(connection, writer=_PROCESS, stamp=uuid.uuid4().hex)
 
 
 def _delete(connection: sqlite3.Connection, document_ids: Iterable[str]) -> set[str]:
