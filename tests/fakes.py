@@ -8,7 +8,7 @@ It subclasses Assistant so that the type checker keeps both interfaces the same.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -146,7 +146,7 @@ class ScriptedAssistant(Assistant):
         if turn.conversation_id is not None:
             self._exchanges(turn.user_id, turn.conversation_id)
 
-    async def stream(self, turn: Turn) -> AsyncIterator[Event]:
+    async def stream(self, turn: Turn) -> AsyncGenerator[Event, None]:
         await self.check(turn)
         self.turns.append(turn)
         self._count += 1
@@ -156,7 +156,7 @@ class ScriptedAssistant(Assistant):
                 await asyncio.sleep(self._pause)
                 played = _with_ids(event, conversation_id, message_id)
                 if isinstance(played, Replied):
-                    self._keep(turn, played.reply)
+                    self._remember(turn, played.reply)
                 yield played
         except (asyncio.CancelledError, GeneratorExit):
             self.stopped.append(turn)
@@ -219,7 +219,7 @@ class ScriptedAssistant(Assistant):
             raise ConversationNotFound(f"There is no conversation {conversation_id!r} of this user.")
         return found
 
-    def _keep(self, turn: Turn, said: Reply) -> None:
+    def _remember(self, turn: Turn, said: Reply) -> None:
         when = START + timedelta(minutes=self._count)
         kept = self._kept.setdefault((turn.user_id, said.conversation_id), [])
         kept.append(Exchange(said.message_id, turn.text, said, when, None))

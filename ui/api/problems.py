@@ -1,0 +1,196 @@
+"""Every error of the API as RFC 9457 problem details, with the field that has to change.
+
+    {"type": "about:blank", "title": "Unprocessable Content", "status": 422, "detail": "query: Field required",
+     "errors": [{"field": "query", "message": "Field required", "pointer": "#/query"}]}
+
+`pointer` is a JSON Pointer into the request's body (RFC 6901, as a URI fragment); parameters of the address have none.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agent.errors import ConversationNotFound, TurnRejected
+from knowledge_base.errors import AttuneError
+
+MEDIA_TYPE = "application/problem+json"
+# Titles as RFC 9110 has them: Python 3.11 and 3.12 still know some by older names.
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+class FieldError(BaseModel):
+    """One thing to change in the request."""
+
+    field: str = Field(examples=["query", "chat_history[0].role"])
+    message: str
+    pointer: str | None = Field(default=None, examples=["#/query"])
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = []
+
+
+class ProblemError(Exception):
+    """Raised by a route to answer with a problem."""
+
+    def __init__(self, status: int, detail: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.problem = Problem(title=title(status), status=status, detail=detail, errors=list(errors))
+
+
+class ProblemResponse(JSONResponse):
+    """A problem as the response's body."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(problem.model_dump(exclude_none=True), problem.status, headers)
+
+
+def title(status: int) -> str:
+    """The standard name of a status."""
+    return TITLES.get(status) or HTTPStatus(status).phrase
+
+
+def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> ProblemResponse:
+    """A problem with the standard title of its status."""
+    return ProblemResponse(Problem(title=title(status), status=status, detail=detail, errors=list(errors)))
+
+
+def rejected(error: TurnRejected, field: str | None = None, *, in_body: bool) -> ProblemResponse:
+    """A request that the assistant refused: 404 for what does not exist, 422 for the rest."""
+    name = field or error.field
+    found = FieldError(field=name, message=str(error), pointer=f"#/{name}" if in_body else None)
+    return problem(404 if isinstance(error, ConversationNotFound) else 422, str(error), [found])
+
+
+def install_problems(app: FastAPI) -> None:
+    """Answer every error of this application with problem details."""
+    handlers: dict[Any, Any] = {
+        RequestValidationError: _on_invalid,
+        TurnRejected: _on_rejected,
+        AttuneError: _on_unavailable,
+        ProblemError: _on_problem,
+        HTTPException: _on_http,
+        Exception: _on_bug,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def _on_problem(_: Request, error: ProblemError) -> ProblemResponse:
+    return ProblemResponse(error.problem)
+
+
+async def _on_http(_: Request, error: HTTPException) -> ProblemResponse:
+    found = Problem(title=title(error.status_code), status=error.status_code, detail=str(error.detail))
+    return ProblemResponse(found, error.headers)
+
+
+async def _on_rejected(request: Request, error: TurnRejected) -> ProblemResponse:
+    return rejected(error, in_body=request.method == "POST")
+
+
+async def _on_unavailable(_: Request, error: AttuneError) -> ProblemResponse:
+    return problem(503, str(error))
+
+
+async def _on_bug(_: Request, __: Exception) -> ProblemResponse:
+    return problem(500, "Something went wrong on our side; the server's log has the reason.")
+
+
+async def _on_invalid(request: Request, error: RequestValidationError) -> ProblemResponse:
+    found = error.errors()
+    if any(one["type"] == "json_invalid" for one in found):
+        place, reason = found[0]["loc"][-1], found[0]["ctx"]["error"]
+        return problem(400, f"The body is not JSON: {reason} at character {place}.")
+    if found[0]["loc"] == ("body",) and not _is_json(request):
+        sent = request.headers.get("content-type") or "no content type"
+        return problem(415, f"Expected a body with Content-Type: application/json, got {sent}.")
+    errors = [_field_error(one) for one in found]
+    return problem(422, "; ".join(f"{one.field}: {one.message}" for one in errors), errors)
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _field_error(error: Mapping[str, Any]) -> FieldError:
+    where, *path = error["loc"]
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if where != "body":
+        return FieldError(field=_dotted(path), message=message)
+    return FieldError(field=_dotted(path) or "body", message=message, pointer=_pointer(path))
+
+
+def _dotted(path: Sequence[str | int]) -> str:
+    """('chat_history', 0, 'role') as chat_history[0].role"""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    escaped = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "#" + "".join(f"/{step}" for step in escaped)
+
+
+class PlainErrorsAsProblems:
+    """Turns the framework's plain-text 413, sent outside of the exception handlers, into a problem."""
+
+    def __init__(self, app: ASGIApp, *, max_body_size: int) -> None:
+        self.app = app
+        self._detail = f"The body is too large: at most {max_body_size:,} bytes are taken."
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        replaced = False
+
+        async def send_problem(message: Message) -> None:
+            nonlocal replaced
+            if _is_plain_413(message):
+                replaced = True
+                await problem(413, self._detail)(scope, receive, send)
+            elif not replaced:
+                await send(message)
+
+        await self.app(scope, receive, send_problem)
+
+
+def _is_plain_413(message: Message) -> bool:
+    if message["type"] != "http.response.start" or message["status"] != 413:
+        return False
+    headers = {bytes(name).lower(): bytes(value) for name, value in message["headers"]}
+    return headers.get(b"content-type", b"").startswith(b"text/plain")
+
+
+def declare_problems(schema: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAPI document whose error responses have the media type that they are sent with."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if status >= "400" and "content" in response:
+                    (body,) = [one for one in response["content"].values() if "schema" in one]
+                    response["content"] = {MEDIA_TYPE: json.loads(json.dumps(body))}
+    return schema
+
+
+def may_answer(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error responses of a route, for its description."""
+    return {status: {"model": Problem, "description": title(status)} for status in statuses}

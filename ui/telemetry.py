@@ -1,0 +1,17 @@
+"""Switches off what libraries would report to their makers, unless the operator has set it."""
+
+import os
+
+OFF = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "ANONYMIZED_TELEMETRY": "False",
+    "LANGSMITH_TRACING": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def switch_off_telemetry() -> None:
+    """To be called before the first import of Gradio, Chroma or LangChain."""
+    for name, value in OFF.items():
+        os.environ.setdefault(name, value)
