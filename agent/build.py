@@ -1,16 +1,26 @@
 """The composition root: settings in, a working assistant out. Every collaborator can be given instead of made."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.tools import BaseTool
 
 from agent.assistant import Assistant
 from agent.checkpoints import open_checkpoints
-from agent.graph import build_graph
+from agent.extractive import ExtractiveChatModel
+from agent.graph import Graph, build_graph
+from agent.guard import GuardedModel
+from agent.llm import open_model
+from agent.nodes import TurnNodes
 from agent.settings import Settings
+from agent.starters import starters
+from agent.tokens import TokenCounter, fit
 from knowledge_base.embeddings import Embedder, open_embedder
 from knowledge_base.knowledge import KnowledgeBase, open_knowledge_base
+from tools.conversations import ConversationStore
+from tools.database import open_database
 from tools.toolset import toolset
 
 
@@ -30,31 +40,70 @@ async def open_assistant(
     """
     async with AsyncExitStack() as stack:
         knowledge = stack.enter_context(open_knowledge(settings, embedder))
-        conversations = await _open_conversations(stack, settings)
         saver = await stack.enter_async_context(open_checkpoints(settings.data_dir / "checkpoints.db"))
-        nodes = _nodes(settings, knowledge, conversations, model)
+        conversations = await _open_conversations(stack, settings)
+        nodes, tools = await _open_nodes(stack, settings, knowledge, conversations, model)
         assistant = Assistant(
-            build_graph(nodes, toolset(knowledge), checkpointer=saver),
+            build_graph(nodes, tools, checkpointer=saver),
             nodes,
             conversations,
             forget_state=saver.adelete_thread,
-            starters=knowledge.starters,
+            starters=lambda: starters(knowledge.outlines()),
             max_message_chars=settings.max_message_chars,
         )
         stack.push_async_callback(assistant.aclose)
         yield assistant
 
 
-def open_knowledge(settings: Settings, embedder: Embedder | None = None) -> "AbstractContextManager[KnowledgeBase]":
+@asynccontextmanager
+async def open_graph() -> AsyncIterator[Graph]:
+    """The graph alone, for LangGraph's own tools (langgraph.json), which bring their own checkpointer."""
+    settings = Settings()
+    async with AsyncExitStack() as stack:
+        knowledge = stack.enter_context(open_knowledge(settings))
+        conversations = await _open_conversations(stack, settings)
+        nodes, tools = await _open_nodes(stack, settings, knowledge, conversations, None)
+        yield build_graph(nodes, tools)
+
+
+def open_knowledge(settings: Settings, embedder: Embedder | None = None) -> AbstractContextManager[KnowledgeBase]:
     """The knowledge base of these settings, for searches and for ingest."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return open_knowledge_base(settings.data_dir, embedder or _open_embedder(settings), chroma_url=settings.chroma_url)
+
+
+def _open_embedder(settings: Settings) -> Embedder:
     key = settings.embeddings_api_key or settings.openai_api_key
-    return open_knowledge_base(
-        settings.data_dir,
-        embedder
-        or open_embedder(
-            settings.embeddings,
-            base_url=settings.embeddings_base_url or settings.openai_base_url,
-            api_key=key.get_secret_value() if key else None,
-        ),
+    return open_embedder(
+        settings.embeddings,
+        base_url=settings.embeddings_base_url or settings.openai_base_url,
+        api_key=key.get_secret_value() if key else None,
     )
+
+
+async def _open_conversations(stack: AsyncExitStack, settings: Settings) -> ConversationStore:
+    url = f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'attune.db'}"
+    return ConversationStore(await stack.enter_async_context(open_database(url)))
+
+
+async def _open_nodes(
+    stack: AsyncExitStack,
+    settings: Settings,
+    knowledge: KnowledgeBase,
+    conversations: ConversationStore,
+    model: BaseChatModel | None,
+) -> tuple[TurnNodes, list[BaseTool]]:
+    tools = toolset(knowledge)
+    guarded = open_model(settings, tools=tools, model=model)
+    if guarded is not None:
+        stack.push_async_callback(guarded.aclose)
+    budget = settings.model_context_tokens - settings.model_answer_tokens
+    nodes = TurnNodes(
+        model=guarded,
+        extractive=GuardedModel(ExtractiveChatModel(embed=knowledge.embedder.embed), tools=tools),
+        conversations=conversations,
+        fit=partial(fit, budget=budget, counter=TokenCounter(settings.model)),
+        title=settings.title,
+        tool_rounds=settings.tool_rounds,
+        history_exchanges=settings.history_exchanges,
+    )
+    return nodes, tools

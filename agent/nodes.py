@@ -39,8 +39,8 @@ NOTICES: dict[NoticeCode, str] = {
 
 
 class Speaker(Protocol):
-    """A chat model as the answer node needs it (agent/llm.py). `stream` raises ModelUnavailable before its first chunk,
-    ModelCut after it."""
+    """A chat model as the answer node needs it (agent/guard.py): text in pieces, then one last chunk without text that
+    holds all the rest. `stream` raises ModelUnavailable before its first chunk, ModelCut after it."""
 
     name: str
 
@@ -136,7 +136,7 @@ class TurnNodes:
         """Stream one model call to the reader, checking citations on the way."""
         context.model = speaker.name
         citations = CitationFilter({source.number for source in context.sources.all()})
-        whole: AIMessageChunk | None = None
+        rest: AIMessageChunk | None = None
         said: list[str] = []
 
         def say(text: str) -> None:
@@ -148,13 +148,10 @@ class TurnNodes:
             context.said.append(text)
             emit(Token(text=text))
 
-        async for chunk in speaker.stream(messages, tools=tools):
-            say(citations.feed(str(chunk.text)))
-            if chunk.tool_call_chunks or chunk.response_metadata:
-                rest = chunk.model_copy(update={"content": ""})
-                whole = rest if whole is None else whole + rest
+        async for rest in speaker.stream(messages, tools=tools):
+            say(citations.feed(str(rest.text)))
         say(citations.flush())
-        return _finished("".join(said), whole)
+        return _finished("".join(said), rest)
 
     async def learn(self, state: ConversationState, runtime: Runtime[TurnContext]) -> ConversationState:
         """Store the exchange, then tell the reader that it is done, and leave the next turn a short memory."""
@@ -187,15 +184,15 @@ class TurnNodes:
         )
 
 
-def _finished(text: str, whole: AIMessageChunk | None) -> AIMessage:
-    if whole is None:
+def _finished(text: str, rest: AIMessageChunk | None) -> AIMessage:
+    if rest is None:
         return AIMessage(text)
     return AIMessage(
         text,
-        tool_calls=whole.tool_calls,
-        invalid_tool_calls=whole.invalid_tool_calls,
-        response_metadata=whole.response_metadata,
-        usage_metadata=whole.usage_metadata,
+        tool_calls=rest.tool_calls,
+        invalid_tool_calls=rest.invalid_tool_calls,
+        response_metadata=rest.response_metadata,
+        usage_metadata=rest.usage_metadata,
     )
 
 

@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     embeddings_base_url: str | None = None
     embeddings_api_key: SecretStr | None = None
 
+    chroma_url: str | None = Field(None, description="A Chroma server for the vectors instead of the data folder")
+
     # Limits
     max_message_chars: int = Field(20_000, ge=100)
     history_exchanges: int = Field(6, ge=1, le=50, description="Exchanges that a conversation's working state keeps")

@@ -1,0 +1,53 @@
+"""The knowledge base as everything above sees it: one folder, opened once, searched from any thread."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from knowledge_base.embeddings import Embedder
+from knowledge_base.index import VectorIndex
+from knowledge_base.passage import Passage, SearchResult, Utterance
+from knowledge_base.retrieve import Retriever
+from knowledge_base.store import Outline, Store
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeBase:
+    """Documents and passages (`store`), their vectors (`index`), and the search over both."""
+
+    store: Store
+    index: VectorIndex
+    embedder: Embedder
+    retriever: Retriever
+
+    def search(self, query: str, *, history: Sequence[Utterance] = (), limit: int = 6) -> SearchResult:
+        """The passages that answer a question best; `history` is what was said before it, oldest first.
+
+        Raises:
+            IndexMismatch, IndexUnavailable, EmbeddingsUnavailable: what to do is in the message.
+        """
+        return self.retriever.search(query, history=history, limit=limit)
+
+    def article(self, document_id: str) -> list[Passage]:
+        """A document's passages in reading order; empty when there is no such document."""
+        return self.store.document_passages(document_id)
+
+    def outlines(self) -> list[Outline]:
+        """What every document is about."""
+        return self.store.outlines()
+
+
+@contextmanager
+def open_knowledge_base(folder: Path, embedder: Embedder, *, chroma_url: str | None = None) -> Iterator[KnowledgeBase]:
+    """The knowledge base kept in `folder`, made where it is missing; its vectors in a Chroma server when a URL is given.
+
+    Raises:
+        IndexMismatch: A newer version of Attune wrote it.
+    """
+    with Store(folder / "knowledge.db") as store:
+        index = VectorIndex(store, embedder.name, path=None if chroma_url else folder / "chroma", url=chroma_url)
+        try:
+            yield KnowledgeBase(store, index, embedder, Retriever(store, index, embedder))
+        finally:
+            index.close()
