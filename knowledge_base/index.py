@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 
-# Malkov & Yashunin 2018 (arXiv:1603.09320): M, efConstruction and ef. See benchmarks/README.md for what they buy.
-HNSW: "CreateCollectionConfiguration" = {
-    "hnsw": {"space": "cosine", "max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
-}
+# Malkov & Yashunin 2018 (arXiv:1603.09320). Chroma's graph, searched twice as widely as by default: of the true nearest
+# 50 among 20,000 real sentences 99.95 % are found (99.6 % by default), for 1.3 instead of 1 ms.
+HNSW: "CreateCollectionConfiguration" = {"hnsw": {"space": "cosine", "ef_search": 200}}
 WRITE_BATCH = 2_000  # Chroma refuses more than about 5,400 at once
 REBUILD = "Run: python -m ui ingest --rebuild PATH…"
 
@@ -44,8 +43,8 @@ def require_embedder(identity: IndexIdentity | None, embedder: str) -> None:
     """Raises IndexMismatch unless the index is empty or was made by this model: other vectors mean nothing to it."""
     if identity is not None and identity.embedder != embedder:
         raise IndexMismatch(
-            f"The index was made with the embedding model {identity.embedder!r} ({identity.dimensions} dimensions), and "
-            f"{embedder!r} is configured. Set ATTUNE_EMBEDDINGS back, or make the index anew. {REBUILD}"
+            f"The index was made with the embedding model {identity.embedder!r} ({identity.dimensions} dimensions), "
+            f"and {embedder!r} is configured. Set ATTUNE_EMBEDDINGS back, or make the index anew. {REBUILD}"
         )
 
 
