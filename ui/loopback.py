@@ -38,7 +38,7 @@ def require_loopback(host: str) -> None:
     if not is_loopback(address):
         raise SettingsError(
             f"Expected a loopback address to serve on (127.0.0.1, ::1 or localhost), got {host!r}: nobody signs in "
-            "yet, so anyone who reaches this port could read every conversation. Serve on 127.0.0.1; other machines can be "
+            "yet, so anyone who reaches this port could read every conversation. Other machines can be "
             "let in once there is authentication, or now through a tunnel that checks who comes (ssh -L)."
         )
 

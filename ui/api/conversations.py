@@ -7,12 +7,12 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from agent.events import Reply
-from ui.api.deps import TheAssistant, UserId
+from ui.api.deps import Text, TheAssistant, UserId
 from ui.api.problems import may_answer
 
-router = APIRouter(tags=["conversations"])
+router = APIRouter(prefix="/api", tags=["conversations"])
 
-ConversationId = Annotated[str, Path(max_length=200)]
+ConversationId = Annotated[Text, Path(max_length=200)]
 
 
 class ConversationLine(BaseModel):

@@ -15,6 +15,13 @@ def _assistant(request: Request) -> Assistant:
     return provide()
 
 
+def _storable(text: str) -> str:
+    """JSON can escape what no database keeps: half of a surrogate pair, and NUL."""
+    if "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)):
+        raise ValueError("Expected Unicode text without NUL and without half surrogate pairs")
+    return text
+
+
 def _printable(text: str) -> str:
     if any(unicodedata.category(character) == "Cc" for character in text):
         raise ValueError("Expected no control characters")
@@ -24,5 +31,6 @@ def _printable(text: str) -> str:
 
 
 TheAssistant = Annotated[Assistant, Depends(_assistant)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
+Text = Annotated[str, AfterValidator(_storable)]
+Name = Annotated[Text, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 UserId = Annotated[Name, Query(description="Whose conversations; the caller vouches for it")]

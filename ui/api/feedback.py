@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from agent.errors import ConversationNotFound
-from ui.api.deps import Name, TheAssistant
+from ui.api.deps import Name, Text, TheAssistant
 from ui.api.problems import FieldError, ProblemError, may_answer
 
-router = APIRouter(tags=["feedback"])
+router = APIRouter(prefix="/api", tags=["feedback"])
 
 
 class Feedback(BaseModel):
@@ -18,7 +18,7 @@ class Feedback(BaseModel):
     user_id: Name
     message_id: Name
     rating: Literal[-1, 0, 1] = Field(description="1 helpful, -1 not helpful, 0 withdraws an earlier rating")
-    comment: str = Field(default="", max_length=2_000)
+    comment: Text = Field(default="", max_length=2_000)
 
 
 @router.post("/feedback", status_code=204, responses=may_answer(400, 404, 413, 415, 422))

@@ -15,11 +15,11 @@ from agent.errors import TurnFailed, TurnRejected
 from agent.events import Event, Failed, Reply
 from knowledge_base.errors import AttuneError
 from knowledge_base.passage import Utterance
-from ui.api.deps import Name, TheAssistant
+from ui.api.deps import Name, Text, TheAssistant
 from ui.api.problems import ProblemError, may_answer
 
 log = logging.getLogger(__name__)
-router = APIRouter(tags=["query"])
+router = APIRouter(prefix="/api", tags=["query"])
 
 # Names that other chat interfaces give to the two sides of a conversation.
 SIDES = {"agent": "assistant", "bot": "assistant", "human": "user", "customer": "user"}
@@ -35,7 +35,7 @@ class Said(BaseModel):
     role: Annotated[Literal["user", "assistant"], BeforeValidator(_side)] = Field(
         description="Who said it; agent and bot are read as assistant, human and customer as user"
     )
-    content: str = Field(validation_alias=AliasChoices("content", "text"), description="What was said; or `text`")
+    content: Text = Field(validation_alias=AliasChoices("content", "text"), description="What was said; or `text`")
 
 
 def _none_if_blank(text: str | None) -> str | None:
@@ -46,14 +46,14 @@ class Query(BaseModel):
     """A question of a user."""
 
     user_id: Name = Field(description="Who asks: conversations belong to this id")
-    query: str = Field(description="The question", examples=["How does escrow work?"])
+    query: Text = Field(description="The question", examples=["How does escrow work?"])
     chat_history: list[Said] = Field(
         default=[],
         max_length=500,
         description="What was said before, oldest first, for callers that keep the conversation themselves; "
         "not used with a conversation_id",
     )
-    conversation_id: Annotated[str | None, AfterValidator(_none_if_blank)] = Field(
+    conversation_id: Annotated[Text | None, AfterValidator(_none_if_blank)] = Field(
         default=None, max_length=200, description="Continues this conversation; without it a new one starts"
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ui.api import conversations, feedback, health, query, starters
@@ -19,10 +19,8 @@ Errors are problem details (RFC 9457): `errors` names each field that has to cha
 
 def add_api(app: FastAPI) -> None:
     """Serve /api, /health and /docs; the assistant comes from `app.state.assistant_provider`."""
-    api = APIRouter(prefix="/api")
     for resource in (query, conversations, feedback, starters):
-        api.include_router(resource.router)
-    app.include_router(api, max_body_size=MAX_BODY_SIZE)
+        app.include_router(resource.router, max_body_size=MAX_BODY_SIZE)
     app.include_router(health.router)
     app.add_middleware(PlainErrorsAsProblems, max_body_size=MAX_BODY_SIZE)
     install_problems(app)

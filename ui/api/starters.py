@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from ui.api.deps import TheAssistant
 
-router = APIRouter(tags=["query"])
+router = APIRouter(prefix="/api", tags=["query"])
 
 
 class Starters(BaseModel):
