@@ -21,7 +21,7 @@ $(UV):
 
 .venv/.ready: uv.lock pyproject.toml | $(UV)
 	@echo "Setting up .venv from uv.lock …"
-	@$(UV) sync --locked --python $(PYTHON)
+	@$(UV) sync --locked --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 test: setup
