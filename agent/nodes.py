@@ -135,7 +135,8 @@ class TurnNodes:
     ) -> AIMessage:
         """Stream one model call to the reader, checking citations on the way."""
         context.model = speaker.name
-        citations = CitationFilter({source.number for source in context.sources.all()})
+        sources = context.sources.all()
+        citations = CitationFilter(range(1, len(sources) + 1), sources="\n".join(source.text for source in sources))
         rest: AIMessageChunk | None = None
         said: list[str] = []
 
