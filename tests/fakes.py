@@ -115,7 +115,10 @@ class Rating:
 
 
 class ScriptedAssistant(Assistant):
-    """Keeps conversations in memory, numbers them (conversation-1, message-1, …), and plays a script for each turn."""
+    """Keeps conversations in memory, numbers them (conversation-1, message-1, …), and plays a script for each turn.
+
+    As the real one does, it keeps what was said of a turn that was stopped or failed, marked as cut.
+    """
 
     def __init__(
         self,
@@ -130,6 +133,7 @@ class ScriptedAssistant(Assistant):
         self._limit = max_message_chars
         self._first_questions = list(starters)
         self._kept: dict[tuple[str, str], list[Exchange]] = {}
+        self._remembered: list[Turn] = []
         self._count = 0
         self.turns: list[Turn] = []  # every turn that was streamed
         self.finished: list[Turn] = []  # … whose last event was taken
@@ -151,15 +155,20 @@ class ScriptedAssistant(Assistant):
         self.turns.append(turn)
         self._count += 1
         conversation_id, message_id = turn.conversation_id or f"conversation-{self._count}", f"message-{self._count}"
+        unfinished = reply("", sources=[], conversation_id=conversation_id, message_id=message_id, cut=True)
         try:
             for event in self._script(turn):
                 await asyncio.sleep(self._pause)
                 played = _with_ids(event, conversation_id, message_id)
-                if isinstance(played, Replied):
-                    self._remember(turn, played.reply)
+                if isinstance(played, Token):
+                    unfinished = unfinished.model_copy(update={"answer": unfinished.answer + played.text})
+                if isinstance(played, Replied | Failed):
+                    self._remember(turn, played.reply if isinstance(played, Replied) else unfinished)
                 yield played
         except (asyncio.CancelledError, GeneratorExit):
             self.stopped.append(turn)
+            if not any(turn is kept for kept in self._remembered):
+                self._remember(turn, unfinished)
             raise
         self.finished.append(turn)
 
@@ -222,6 +231,7 @@ class ScriptedAssistant(Assistant):
     def _remember(self, turn: Turn, said: Reply) -> None:
         when = START + timedelta(minutes=self._count)
         kept = self._kept.setdefault((turn.user_id, said.conversation_id), [])
+        self._remembered.append(turn)
         kept.append(Exchange(said.message_id, turn.text, said, when, None))
 
 
