@@ -32,18 +32,22 @@ class Failure:
 class Scan:
     """What lies below the given paths.
 
-    `covered` are the paths whose contents are now known, so that a document from below them that was not found is gone;
-    `uncertain` those below which something could not be looked at.
+    `paths` are those of the files, `missing` the given paths that do not exist, as given and resolved. `covered` are
+    those below which everything was looked at, but for the `uncertain` ones: a document from there that was not found
+    is gone.
     """
 
     files: list[SourceFile] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    missing: list[tuple[str, str]] = field(default_factory=list)
+    paths: set[str] = field(default_factory=set)
     covered: list[str] = field(default_factory=list)
     uncertain: list[str] = field(default_factory=list)
 
     def is_gone(self, path: str) -> bool:
-        """Whether a file that was ingested once from `path` is known to be gone, by what was *not* found."""
+        """Whether a file that was ingested once from `path` is known to be there no longer."""
+        if path in self.paths:
+            return False
         return any(is_below(path, folder) for folder in self.covered) and not any(
             is_below(path, folder) for folder in self.uncertain
         )
@@ -52,7 +56,7 @@ class Scan:
 def scan(paths: Iterable[Path | str]) -> Scan:
     """Looks through files and folders, each file once, in the order of names. Hidden files and folders are passed over,
     and in folders also the files of formats that are not read."""
-    found, seen = Scan(), set[str]()
+    found = Scan()
     for given in paths:
         path = Path(given).expanduser()
         resolved = os.path.realpath(path)
@@ -68,8 +72,8 @@ def scan(paths: Iterable[Path | str]) -> Scan:
         else:
             files, root = [resolved], os.path.dirname(resolved)
         for file in files:
-            if file not in seen:
-                seen.add(file)
+            if file not in found.paths:
+                found.paths.add(file)
                 found.files.append(SourceFile(file, root))
     return found
 
@@ -108,7 +112,7 @@ def is_below(path: str, folder: str) -> bool:
 
 def _missing_or_closed(found: Scan, given: str, resolved: str, error: OSError) -> None:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        found.missing.append(given)
+        found.missing.append((given, resolved))
         found.covered.append(resolved)
     else:
         found.failures.append(Failure(given, f"cannot be read: {error.strerror or error}"))

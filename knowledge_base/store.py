@@ -8,7 +8,7 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -126,8 +126,8 @@ class Store:
 
         Raises IndexMismatch when a newer version of Attune wrote it.
         """
-        self._path = Path(path)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._idle: list[sqlite3.Connection] = []
         self._idle_lock = threading.Lock()
         self._write_lock = threading.Lock()
@@ -320,13 +320,13 @@ class Store:
             connection.execute("DELETE FROM meta WHERE key = 'unfinished'")
             _set_meta(connection, abandoned=json.dumps(abandoned), **_identity_meta(identity))
 
-    def move(self, id: str, origin: Origin) -> None:
-        """Notes that an unchanged document now lies elsewhere."""
+    def move(self, origins: Mapping[str, Origin]) -> None:
+        """Notes that unchanged documents, by id, now lie elsewhere."""
+        if not origins:
+            return
+        rows = [(origin.version, origin.root, origin.path, id) for id, origin in origins.items()]
         with self._writing() as connection:
-            connection.execute(
-                "UPDATE documents SET version = ?, root = ?, path = ? WHERE id = ?",
-                (origin.version, origin.root, origin.path, id),
-            )
+            connection.executemany("UPDATE documents SET version = ?, root = ?, path = ? WHERE id = ?", rows)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -343,7 +343,7 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         # A connection serves one thread at a time, but not always the same one.
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(
@@ -357,7 +357,7 @@ class Store:
         if version > SCHEMA_VERSION:
             self._writer.close()
             raise IndexMismatch(
-                f"{self._path} has format {version}, and this version of Attune reads up to {SCHEMA_VERSION}. "
+                f"{self.path} has format {version}, and this version of Attune reads up to {SCHEMA_VERSION}. "
                 "Update Attune, or choose another ATTUNE_DATA_DIR."
             )
         if version == SCHEMA_VERSION:
