@@ -86,6 +86,8 @@ def _kind_of_event(error: BaseException) -> FailureKind:
 def _words(error: BaseException) -> str:
     status = getattr(error, "status_code", None)
     said = str(getattr(error, "message", None) or error) or type(error).__name__
+    if isinstance(error, LookupError | TypeError | AttributeError):
+        return f"the answer is malformed ({type(error).__name__}: {said})"
     if said == "Connection error.":
         said = f"{said} {_root(error)}"
     if said.startswith("Error code:") or status is None:

@@ -225,6 +225,7 @@ class _Attempt:
         self._now = asyncio.get_running_loop().time
         self._end = self._now() + limits.total
         self._deadline = min(self._now() + limits.first_token, give_up)
+        self._patience = self._deadline - self._now()
         self._thinking = _Thinking()
         self._first = ""
         self._chars = 0
@@ -280,7 +281,7 @@ class _Attempt:
             return TimeoutError(f"the answer took longer than {self._limits.total:g} s")
         if self._chars or self.draft.started:
             return TimeoutError(f"nothing came for {self._limits.idle:g} s in mid-answer")
-        return TimeoutError("no token came in time")
+        return TimeoutError(f"no token came within {self._patience:.1f} s")
 
 
 class _Thinking:
