@@ -125,7 +125,18 @@ class _DescribedAsEvent:
         return handler.generate_schema(Event)
 
 
-@router.post("/query/stream", response_class=EventSourceResponse, responses=may_answer(400, 404, 413, 415, 422))
+EVENTS = (
+    "Events whose data is one JSON object, below under Schemas: turn_started, tool_started and tool_finished in pairs, "
+    "sources, token for each piece of the answer, notice; then one reply or error."
+)
+
+
+@router.post(
+    "/query/stream",
+    response_class=EventSourceResponse,
+    response_description=EVENTS,
+    responses=may_answer(400, 404, 413, 415, 422),
+)
 async def ask_and_stream(
     events: Annotated[AsyncIterator[Event], Depends(_events)],
 ) -> AsyncIterable[Annotated[ServerSentEvent, _DescribedAsEvent()]]:
