@@ -1,0 +1,221 @@
+"""What happens when somebody does something on the page. Each handler asks the assistant and gives back changes of the
+page; who asks comes from the request, never from what the page sends along."""
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import gradio as gr
+
+from agent.assistant import Assistant, Turn
+from agent.errors import ConversationNotFound, TurnRejected
+from agent.events import Failed
+from knowledge_base.errors import AttuneError
+from ui.gradio_app.conversations import conversations_html
+from ui.gradio_app.patches import Patch, changed, opened, refused, trouble_html, welcome_html
+from ui.gradio_app.running import RunningTurn
+from ui.gradio_app.shown import Shown
+
+CHANNEL = "web"
+PAUSE = 0.05  # seconds between two changes of the page while an answer streams
+LISTED = 100  # conversations in the sidebar
+BROKE = Failed(code="internal", message="Something went wrong on our side.", retryable=True)
+GONE = "This conversation is no longer there. Start a new one, or choose another."
+STARTING = "The assistant is not ready yet. This usually takes a few seconds."
+BUSY = "The last answer is still being written. Wait for it, or stop it first."
+
+log = logging.getLogger(__name__)
+
+# Every handler that changes the page yields or returns these, in this order; gr.skip() leaves one as it is.
+Change = tuple[Patch | dict[str, Any], dict[str, str] | dict[str, Any], str | dict[str, Any] | None]
+Changes = AsyncGenerator[tuple[*Change, str | dict[str, Any]]]  # … and the text in the question box
+
+
+class Handlers:
+    """One for the page. What it remembers are the turns at work, by browser tab."""
+
+    def __init__(self, assistant: Callable[[], Assistant], title: str) -> None:
+        self._assistant = assistant
+        self._title = title
+        self._running: dict[str, RunningTurn] = {}
+
+    # Opening
+
+    async def load(self, conversation_id: str | None, utc_offset: float, request: gr.Request) -> tuple[*Change, float]:
+        """The page was loaded, perhaps with a conversation in its address; its clock is kept for the other events."""
+        return *await self._load(conversation_id or None, utc_offset, request), utc_offset
+
+    async def _load(self, conversation_id: str | None, utc_offset: float, request: gr.Request) -> Change:
+        try:
+            return await self._open(conversation_id, utc_offset, request)
+        except RuntimeError:
+            return self._trouble(STARTING)
+        except AttuneError as error:
+            log.error("the page cannot open: %s", error)  # noqa: TRY400 (its message says all)
+            return self._trouble("The assistant cannot be reached right now.")
+
+    async def open(self, utc_offset: float, event: gr.EventData, request: gr.Request) -> Change:
+        """A conversation was chosen, or a new one (then `id` is empty)."""
+        self._leave(request)
+        return await self._open(_text(event, "id") or None, utc_offset, request, remember=_text(event, "remember") != "")
+
+    async def delete(
+        self, conversation_id: str | None, utc_offset: float, event: gr.EventData, request: gr.Request
+    ) -> Change:
+        """A conversation was deleted, and the reader has confirmed it."""
+        doomed = _text(event, "id")
+        try:
+            await self._assistant().delete_conversation(_user(request), doomed)
+        except ConversationNotFound:
+            log.info("conversation %s was gone already", doomed)
+        if doomed == conversation_id:
+            self._leave(request)
+            return await self._open(None, utc_offset, request)
+        return gr.skip(), await self._list(conversation_id, utc_offset, request), gr.skip()
+
+    async def _open(
+        self, conversation_id: str | None, utc_offset: float, request: gr.Request, *, remember: bool = False
+    ) -> Change:
+        patch, id_ = await self._transcript(conversation_id, _user(request), remember=remember)
+        return patch, await self._list(id_, utc_offset, request), id_
+
+    async def _transcript(
+        self, conversation_id: str | None, user_id: str, *, remember: bool
+    ) -> tuple[Patch, str | None]:
+        if conversation_id is not None:
+            try:
+                exchanges = await self._assistant().transcript(user_id, conversation_id)
+            except ConversationNotFound:
+                patch = opened(None, [], welcome=await self._welcome())
+                patch["complaint"] = GONE
+                return patch, None
+            shown = [Shown.restored(exchange) for exchange in exchanges]
+            return opened(conversation_id, shown, remember=remember), conversation_id
+        return opened(None, [], welcome=await self._welcome(), remember=remember), None
+
+    async def _welcome(self) -> str:
+        return welcome_html(self._title, await self._assistant().starters())
+
+    def _trouble(self, reason: str) -> Change:
+        return opened(None, [], welcome=trouble_html(self._title, reason)), {"html": ""}, None
+
+    async def _list(self, current: str | None, utc_offset: float, request: gr.Request) -> dict[str, str]:
+        conversations = await self._assistant().conversations(_user(request), limit=LISTED)
+        offset = timedelta(minutes=utc_offset)
+        return {"html": conversations_html(conversations, current, now=datetime.now(UTC), utc_offset=offset)}
+
+    # Asking
+
+    async def ask(self, text: str, conversation_id: str | None, utc_offset: float, request: gr.Request) -> Changes:
+        """A question was written."""
+        if text.strip():
+            turn = Turn(_user(request), text, conversation_id or None, CHANNEL)
+            async with aclosing(self._converse(turn, utc_offset, request)) as changes:
+                async for change in changes:
+                    yield change
+        else:
+            yield gr.skip(), gr.skip(), gr.skip(), ""
+
+    async def ask_again(
+        self, conversation_id: str | None, utc_offset: float, event: gr.EventData, request: gr.Request
+    ) -> Changes:
+        """A suggested question was chosen; or, with `message_id`, an earlier one is to be asked again or was edited."""
+        turn = Turn(_user(request), _text(event, "text"), conversation_id or None, CHANNEL)
+        instead_of = _text(event, "message_id") or None
+        async with aclosing(self._converse(turn, utc_offset, request, instead_of=instead_of)) as changes:
+            async for change in changes:
+                yield (*change[:3], gr.skip())  # the question box keeps what is in it
+
+    async def _converse(
+        self, turn: Turn, utc_offset: float, request: gr.Request, *, instead_of: str | None = None
+    ) -> Changes:
+        session = request.session_hash or ""
+        if session in self._running:
+            yield refused(BUSY), gr.skip(), gr.skip(), gr.skip()
+            return
+        try:
+            await self._make_room(turn, instead_of)
+        except TurnRejected as error:
+            yield refused(_why(error)), gr.skip(), gr.skip(), gr.skip()
+            return
+        running = self._running[session] = RunningTurn(self._assistant().stream(turn))
+        try:
+            async for shown in self._watch(running, turn):
+                yield changed(shown, drop_from=instead_of), gr.skip(), shown.conversation_id or gr.skip(), ""
+        finally:  # reached in the middle when the tab was closed
+            if self._running.get(session) is running:
+                del self._running[session]
+                await running.stop()
+        if not running.left:
+            yield gr.skip(), await self._list(shown.conversation_id, utc_offset, request), gr.skip(), gr.skip()
+
+    async def _make_room(self, turn: Turn, instead_of: str | None) -> None:
+        """See that the turn can be run before anything is taken away for it."""
+        assistant = self._assistant()
+        await assistant.check(turn)
+        if instead_of is not None and turn.conversation_id is not None:
+            try:
+                await assistant.rewind(turn.user_id, turn.conversation_id, instead_of)
+            except ConversationNotFound:
+                log.info("exchange %s was never stored", instead_of)
+
+    async def _watch(self, running: RunningTurn, turn: Turn) -> AsyncGenerator[Shown]:
+        """The exchange, again and again, as its turn goes on; the last one is finished, unless the turn was left."""
+        shown = Shown(turn.text, conversation_id=turn.conversation_id)
+        try:
+            async for batch in running.batches(PAUSE):
+                for event in batch:
+                    shown = shown.after(event)
+                yield shown
+        except Exception:  # the boundary: the reader gets a message and a way on, the log the reason
+            log.exception("a turn on the page failed")
+        if not shown.finished and not running.left:
+            yield await self._kept(shown, turn)
+
+    async def _kept(self, shown: Shown, turn: Turn) -> Shown:
+        """What the transcript holds of a turn that was stopped."""
+        if shown.conversation_id is not None:
+            for exchange in await self._assistant().transcript(turn.user_id, shown.conversation_id):
+                if exchange.message_id == shown.message_id:
+                    return Shown.restored(exchange)
+        return shown.after(BROKE)
+
+    # Around an answer
+
+    async def stop(self, request: gr.Request) -> None:
+        """The answer that is being written shall end here; the handler that writes it shows what is kept."""
+        running = self._running.get(request.session_hash or "")
+        if running is not None:
+            await running.stop()
+
+    async def rate(self, event: gr.EventData, request: gr.Request) -> None:
+        """An answer was rated, or its rating withdrawn."""
+        rating = {"1": 1, "-1": -1}.get(_text(event, "rating"), 0)
+        try:
+            await self._assistant().rate(_user(request), _text(event, "message_id"), rating)
+        except ConversationNotFound as error:
+            raise gr.Error("This answer is no longer there, so it cannot be rated.", print_exception=False) from error
+
+    def _leave(self, request: gr.Request) -> None:
+        """The reader looks at something else: a turn at work ends by itself, and is kept."""
+        running = self._running.pop(request.session_hash or "", None)
+        if running is not None:
+            running.leave()
+
+
+def _user(request: gr.Request) -> str:
+    if not request.username:
+        raise gr.Error("This page needs its cookie to know your conversations. Allow cookies, then reload.")
+    return request.username
+
+
+def _text(event: gr.EventData, name: str) -> str:
+    """A field of what the page sent with an event; anything but text counts as nothing."""
+    value = getattr(event, name, "")
+    return value if isinstance(value, str) else ""
+
+
+def _why(error: TurnRejected) -> str:
+    return GONE if isinstance(error, ConversationNotFound) else str(error)

@@ -1,0 +1,129 @@
+"""The page: what stands on it, what each part triggers, and how it is mounted.
+
+Sidebar and transcript are HTML made here (exchange.py, conversations.py) with a little script each (static/*.js) that
+puts changes in place and triggers events; the question box and its buttons are Gradio's.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+
+from agent.assistant import Assistant
+from agent.settings import Settings
+from ui.gradio_app import icons
+from ui.gradio_app.handlers import Handlers
+from ui.gradio_app.theme import theme, variables_css
+from ui.gradio_app.visitor import VisitorCookie, visitor
+
+_ICON = re.compile(r"<!-- icon (\w+) -->")
+STATIC = Path(__file__).parent / "static"
+AT_ONCE = 64  # turns that may stream at the same time; the assistant itself puts those of one conversation in order
+# What the browser tells when the page loads: the conversation in the address, and its clock's distance from UTC.
+WHERE_AND_WHEN = """() => [new URLSearchParams(location.search).get("c") ?? "", -new Date().getTimezoneOffset()]"""
+
+
+def mount_page(app: FastAPI, assistant: Callable[[], Assistant], settings: Settings) -> FastAPI:
+    """The application with the page at `/`, and with a cookie that tells its visitors apart."""
+    app.add_middleware(VisitorCookie)
+    return gr.mount_gradio_app(
+        app,
+        build_page(Handlers(assistant, settings.title), settings.title),
+        path="/",
+        auth_dependency=visitor,
+        server_name=settings.host,
+        server_port=settings.port,
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        max_file_size="1kb",  # nothing is uploaded here
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        favicon_path=str(STATIC / "favicon.png"),
+        theme=theme(),
+        css=variables_css() + (STATIC / "page.css").read_text("utf-8"),
+    )
+
+
+def build_page(handlers: Handlers, title: str) -> gr.Blocks:
+    """The page alone. Its queue takes many turns at once, in this process."""
+    with gr.Blocks(title=title, analytics_enabled=False, fill_width=True, fill_height=True) as page:
+        with gr.Row(elem_id="app", equal_height=False):
+            sidebar = _html("sidebar", {"title": title})
+            with gr.Column(elem_id="main"):
+                transcript = _html("transcript", {})
+                text, send, stop = _composer()
+        conversation = gr.Textbox(visible=False)
+        clock = gr.Number(0, visible=False)
+        _wire(page, handlers, Parts(sidebar, transcript, text, send, stop, conversation, clock))
+    return page.queue(default_concurrency_limit=AT_ONCE, api_open=False)
+
+
+def _html(name: str, value: dict[str, str]) -> gr.HTML:
+    """A part of the page from static/: its template, which holds no data, and the script that shows the data in it."""
+    template = (STATIC / f"{name}.html").read_text("utf-8")
+    return gr.HTML(
+        value,
+        html_template=_ICON.sub(lambda found: getattr(icons, found[1]), template),
+        js_on_load=(STATIC / f"{name}.js").read_text("utf-8"),
+        apply_default_css=False,
+        elem_id=name,
+    )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What stands on the page; the last two cannot be seen."""
+
+    sidebar: gr.HTML
+    transcript: gr.HTML
+    text: gr.Textbox
+    send: gr.Button
+    stop: gr.Button
+    conversation: gr.Textbox
+    clock: gr.Number
+
+
+def _wire(page: gr.Blocks, handlers: Handlers, on: Parts) -> None:
+    """Which handler answers what. All are private: the HTTP API is elsewhere."""
+    changed = [on.transcript, on.sidebar, on.conversation]
+    asked = [*changed, on.text]
+    where = [on.conversation, on.clock]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    aside: dict[str, Any] = quiet | {"queue": False}  # at once, also while turns fill the queue
+
+    page.load(handlers.load, where, [*changed, on.clock], js=WHERE_AND_WHEN, **quiet)
+    gr.on([on.text.submit, on.send.click], handlers.ask, [on.text, *where], asked, concurrency_id="turns", **quiet)
+    on.transcript.ask(handlers.ask_again, where, asked, concurrency_id="turns", **quiet)
+    on.stop.click(handlers.stop, None, None, **aside)
+    on.transcript.rate(handlers.rate, None, None, **aside)
+    on.sidebar.open(handlers.open, [on.clock], changed, **aside)
+    on.sidebar.remove(handlers.delete, where, changed, **aside)
+
+
+def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button]:
+    with gr.Column(elem_id="composer"):
+        with gr.Row(elem_id="box"):
+            text = gr.Textbox(
+                label="Your question",
+                placeholder="Ask a question",
+                show_label=False,
+                container=False,
+                lines=1,
+                max_lines=8,
+                elem_id="ask",
+                scale=1,
+            )
+            send = gr.Button("Send", variant="primary", elem_id="send", min_width=0, scale=0)
+            stop = gr.Button("Stop", variant="secondary", elem_id="stop", min_width=0, scale=0)
+        gr.HTML(
+            '<p class="fine">Answers come from the documents; their sources are under each answer.</p>',
+            apply_default_css=False,
+        )
+    return text, send, stop

@@ -1,0 +1,182 @@
+// Puts the server's changes (patches.py) in place and tells it what the reader does. Gives `trigger`: 'ask', 'rate'.
+const scroller = element.querySelector(".scroller");
+const exchanges = element.querySelector(".exchanges");
+const welcome = element.querySelector(".welcome-place");
+const complaint = element.querySelector(".complaint");
+const latest = element.querySelector(".latest");
+const status = element.querySelector("[role=status]");
+const PENDING = "pending";
+const NEAR = 80; // pixels from the end within which the page keeps following the answer
+let revision = 0;
+let following = true;
+
+const questionBox = () => document.querySelector("#ask textarea");
+const find = (key) => [...exchanges.children].find((one) => one.dataset.key === key);
+
+function apply() {
+  const patch = props.value;
+  if (!patch || !(patch.revision > revision)) return;
+  revision = patch.revision;
+  const added = change(patch);
+  complaint.textContent = patch.complaint ?? "";
+  document.getElementById("app").toggleAttribute("data-running", patch.running);
+  if (status.textContent !== patch.status) status.textContent = patch.status;
+  address(patch);
+  follow(patch.whole || added || Boolean(patch.complaint));
+}
+
+function change(patch) {
+  let added = false;
+  if (patch.whole) {
+    exchanges.replaceChildren();
+    welcome.innerHTML = patch.welcome ?? "";
+    element.classList.add("ready");
+  } else if (patch.exchanges.length) {
+    welcome.replaceChildren();
+    if (patch.drop_from) dropFrom(patch.drop_from);
+  }
+  for (const one of patch.exchanges) added = place(one) || added;
+  return added;
+}
+
+// Parts that did not change stay as they are, with their open panels and the reader's selection.
+function place({ key, parts }) {
+  let article = find(key) ?? find(PENDING);
+  const added = !article;
+  if (added) {
+    article = document.createElement("article");
+    for (const name of Object.keys(parts)) {
+      const part = document.createElement("div");
+      part.className = `part ${name}-part`;
+      article.append(part);
+    }
+    exchanges.append(article);
+  }
+  article.dataset.key = key;
+  Object.values(parts).forEach((html, index) => {
+    const part = article.children[index];
+    if (part.source !== html) part.innerHTML = part.source = html;
+  });
+  return added;
+}
+
+function dropFrom(key) {
+  const from = find(key);
+  while (from?.nextElementSibling) from.nextElementSibling.remove();
+  from?.remove();
+}
+
+// The address names the open conversation, so that reloading, the back button and links work.
+function address(patch) {
+  if (!("conversation" in patch)) return;
+  const url = location.pathname + (patch.conversation ? "?c=" + encodeURIComponent(patch.conversation) : "");
+  if (url === location.pathname + location.search) return;
+  if (patch.remember) history.pushState(null, "", url);
+  else history.replaceState(null, "", url);
+}
+
+function follow(always) {
+  if (always) following = true;
+  if (following) scroller.scrollTop = scroller.scrollHeight;
+  atEnd();
+}
+
+function atEnd() {
+  const rest = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+  following = rest < NEAR;
+  latest.hidden = following;
+}
+
+function ask(text, messageId = "") {
+  trigger("ask", { text, message_id: messageId });
+  questionBox()?.focus({ preventScroll: true });
+}
+
+async function copy(button, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.classList.add("copied");
+    status.textContent = "Copied";
+    setTimeout(() => button.classList.remove("copied"), 1500);
+  } catch {
+    complaint.textContent = "The browser did not let this page copy.";
+  }
+}
+
+function rate(button, article) {
+  const pressed = button.getAttribute("aria-pressed") === "true";
+  for (const other of article.querySelectorAll("[data-act=rate]")) other.setAttribute("aria-pressed", "false");
+  button.setAttribute("aria-pressed", String(!pressed));
+  trigger("rate", { message_id: article.dataset.key, rating: pressed ? "0" : button.dataset.rating });
+}
+
+function openSource(article, number) {
+  const panel = article.querySelector(`[data-source="${number}"]`);
+  if (!panel) return;
+  panel.open = true;
+  panel.querySelector("summary").focus({ preventScroll: true });
+  panel.scrollIntoView({ block: "nearest", behavior: calm() ? "auto" : "smooth" });
+}
+
+function edit(article) {
+  const bubble = article.querySelector("[data-question]");
+  const form = document.createElement("form");
+  form.className = "editing";
+  form.innerHTML =
+    '<textarea aria-label="Your question" rows="3" dir="auto"></textarea><div>' +
+    '<button type="button" class="button" data-act="keep">Cancel</button>' +
+    '<button type="submit" class="button primary">Ask again</button></div>';
+  const area = form.querySelector("textarea");
+  area.value = bubble.textContent;
+  const row = article.querySelector(".question");
+  const close = () => {
+    form.remove();
+    row.hidden = false;
+    row.querySelector("[data-act=edit]")?.focus();
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = area.value.trim();
+    if (!text) return;
+    close();
+    ask(text, article.dataset.key);
+  });
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") close();
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
+  form.querySelector("[data-act=keep]").addEventListener("click", close);
+  row.hidden = true;
+  row.after(form);
+  area.focus();
+}
+
+const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+const acts = {
+  ask: (button) => ask(button.dataset.text),
+  retry: (_, article) => ask(article.querySelector("[data-question]").textContent, article.dataset.key),
+  edit: (_, article) => edit(article),
+  rate,
+  copy: (button) => copy(button, button.dataset.copy),
+  "copy-code": (button) => copy(button, button.closest(".code").querySelector("pre").textContent),
+  latest: () => follow(true),
+  reload: () => location.reload(),
+};
+
+element.addEventListener("click", (event) => {
+  const cite = event.target.closest("[data-cite]");
+  if (cite) return openSource(cite.closest("article"), cite.dataset.cite);
+  const button = event.target.closest("[data-act]");
+  acts[button?.dataset.act]?.(button, button.closest("article"));
+});
+scroller.addEventListener("scroll", atEnd, { passive: true });
+new ResizeObserver(() => following && follow(false)).observe(element.querySelector(".column"));
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.querySelector("#app[data-running]")) document.getElementById("stop").click();
+});
+watch("value", apply);
+apply();
