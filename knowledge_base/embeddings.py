@@ -274,7 +274,7 @@ class OpenAIEmbedder:
         sent = [_encodable(text) if text.strip() else " " for text in texts]
         try:
             rows = self._client.embed_documents(sent)
-        except (OpenAIError, ValueError, KeyError, TypeError) as error:  # the last three: a body that is no embedding
+        except (OpenAIError, ValueError, KeyError, TypeError, AttributeError) as error:  # or a body of another shape
             raise EmbeddingsUnavailable(self._explain(error)) from error
         return self._unit_rows(rows, len(texts))
 
