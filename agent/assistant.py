@@ -98,8 +98,8 @@ class Assistant:
         await self.check(turn)
         async with self._in_order.turn_of(turn.conversation_id or ""):
             context = await self._context(turn)
-            yield TurnStarted(conversation_id=context.conversation_id, message_id=context.message_id)
             try:
+                yield TurnStarted(conversation_id=context.conversation_id, message_id=context.message_id)
                 async with aclosing(self._run(context, turn)) as events:
                     async for event in events:
                         yield event
@@ -144,10 +144,16 @@ class Assistant:
 
     async def _keep(self, context: TurnContext, reason: NoticeCode) -> None:
         """Store an unfinished exchange, even while this task is being cancelled."""
-        task = asyncio.ensure_future(self._nodes.keep_unfinished(context, reason))
+        task = asyncio.ensure_future(self._keep_or_log(context, reason))
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
         await asyncio.shield(task)
+
+    async def _keep_or_log(self, context: TurnContext, reason: NoticeCode) -> None:
+        try:
+            await self._nodes.keep_unfinished(context, reason)
+        except Exception:  # a full disk, say: the reader is told by the Failed event, the operator here
+            log.exception("turn %s could not be stored", context.message_id)
 
     async def reply(self, turn: Turn) -> Reply:
         """The same turn, for callers that want only the end of it.

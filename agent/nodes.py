@@ -4,6 +4,7 @@ The nodes tell the doorway what happens through the stream writer, as events, an
 context, so that a turn that is stopped half way can still be kept.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -169,13 +170,17 @@ class TurnNodes:
         }
 
     async def keep_unfinished(self, context: TurnContext, reason: NoticeCode) -> None:
-        """Store a turn that was stopped or broke, with what the reader saw of its answer."""
+        """Store a turn that was stopped or broke, with what the reader saw of its answer; one that was just being
+        stored whole stays whole."""
+        if context.storing is not None:
+            return await context.storing
         context.cut = True
         context.notices.append(NOTICES[reason])
         await self._store(context, replies.finished(context, [], {}))
 
     async def _store(self, context: TurnContext, reply: replies.Reply) -> None:
-        await self._conversations.append(
+        """Once a turn. Stopping the turn does not stop this: an exchange is stored or it is not, never asked twice."""
+        writing = self._conversations.append(
             context.user_id,
             context.conversation_id,
             context.message_id,
@@ -183,6 +188,8 @@ class TurnNodes:
             reply=reply.model_dump_json(),
             channel=context.channel,
         )
+        context.storing = asyncio.ensure_future(writing)
+        await asyncio.shield(context.storing)
 
 
 def _finished(text: str, rest: AIMessageChunk | None) -> AIMessage:

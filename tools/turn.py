@@ -1,6 +1,7 @@
 """What a tool may know of the turn it runs in, and that the model can neither see nor choose."""
 
 import time
+from asyncio import Future
 from dataclasses import dataclass, field
 
 from knowledge_base.passage import Utterance
@@ -27,6 +28,7 @@ class TurnContext:
     said: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     model: str = ""
+    storing: Future[None] | None = None
     cut: bool = False
     started: float = field(default_factory=time.perf_counter)
 

@@ -1,0 +1,110 @@
+"""A small knowledge base on the real components, and an assistant over it with or without a scripted model server."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.assistant import Assistant, Turn
+from agent.build import open_assistant, open_knowledge
+from agent.events import Event, Replied, Reply
+from agent.settings import Settings
+from knowledge_base.ingest import ingest
+from tests.model_server import ModelServer
+
+ARTICLES = {
+    "escrow.md": """---
+title: How escrow protects a payment
+topic: Escrow
+---
+Escrow holds the client's money until the work is approved.
+
+## When is money released?
+
+The client has 7 days to approve the work. If the client does nothing, the money is released automatically.
+
+## How much can be funded?
+
+A milestone is at least 50 euros. One card charge is at most 10,000 euros.
+""",
+    "password.md": """---
+title: Sign-in problems
+topic: Accounts
+---
+## Reset your password
+
+1. Click **Forgot password** on the sign-in page.
+2. Open the link in the e-mail within 60 minutes.
+3. Choose a new password of at least 12 characters.
+""",
+    "roles.md": """---
+title: Team roles
+topic: Teams
+---
+## Who may approve a payment?
+
+Owners and finance managers approve payments. Members can only request them.
+""",
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of an embedded installation whose three articles are indexed."""
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    for name, text in ARTICLES.items():
+        (folder / name).write_text(text)
+    settings = Settings(
+        data_dir=tmp_path / "data", model=None, openai_api_key=None, openai_base_url=None, _env_file=None
+    )
+    with open_knowledge(settings) as knowledge:
+        report = ingest([folder], store=knowledge.store, index=knowledge.index, embedder=knowledge.embedder)
+    assert report.added == 3
+    return settings
+
+
+@pytest.fixture
+async def assistant(settings: Settings) -> AsyncIterator[Assistant]:
+    async with open_assistant(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ModelServer]:
+    async with ModelServer() as server:
+        yield server
+
+
+RemoteAssistant = Callable[..., AbstractAsyncContextManager[Assistant]]
+
+
+@pytest.fixture
+def remote(settings: Settings, model: ModelServer) -> RemoteAssistant:
+    """Opens an assistant on the scripted server, with limits short enough for a test unless others are given."""
+
+    def make(**changes: Any) -> AbstractAsyncContextManager[Assistant]:
+        quick = {
+            "openai_base_url": model.base_url,
+            "model": "scripted",
+            "model_first_token_timeout": 0.5,
+            "model_idle_timeout": 0.5,
+            "model_retries": 0,
+        }
+        return open_assistant(settings.model_copy(update=quick | changes))
+
+    return make
+
+
+async def events_of(assistant: Assistant, turn: Turn) -> list[Event]:
+    """Everything that a turn tells its doorway."""
+    return [event async for event in assistant.stream(turn)]
+
+
+async def reply_of(assistant: Assistant, text: str, conversation_id: str | None = None, user: str = "ada") -> Reply:
+    """The reply to one message."""
+    *_, last = await events_of(assistant, Turn(user, text, conversation_id))
+    assert isinstance(last, Replied)
+    return last.reply
