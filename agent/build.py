@@ -96,12 +96,14 @@ async def _open_nodes(
     guarded = open_model(settings, tools=tools, model=model)
     if guarded is not None:
         stack.push_async_callback(guarded.aclose)
+    # The exact token table comes from OpenAI's own storage: asked only by those who talk to OpenAI anyway.
+    counter = TokenCounter(settings.model, fetch=guarded is not None and settings.openai_base_url is None)
     budget = settings.model_context_tokens - settings.model_answer_tokens
     nodes = TurnNodes(
         model=guarded,
         extractive=GuardedModel(ExtractiveChatModel(embed=knowledge.embedder.embed), tools=tools),
         conversations=conversations,
-        fit=partial(fit, budget=budget, counter=TokenCounter(settings.model)),
+        fit=partial(fit, budget=budget, counter=counter),
         title=settings.title,
         tool_rounds=settings.tool_rounds,
         history_exchanges=settings.history_exchanges,
