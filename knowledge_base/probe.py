@@ -1,0 +1,104 @@
+"""One search for weighted texts: by the middle of their vectors, and by their words.
+
+Everything that repeats from turn to turn is kept: vectors of texts (what was said is searched again and again) and of
+passages (their id names their content).
+"""
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from cachetools import LRUCache
+from numpy.typing import NDArray
+
+from knowledge_base.embeddings import Embedder
+from knowledge_base.fusion import Candidates, Evidence, fuse, gather
+from knowledge_base.index import VectorIndex
+from knowledge_base.passage import Passage
+from knowledge_base.store import Store
+from knowledge_base.words import Words, WordScores, WordSearch
+
+CANDIDATES = 50  # from each half of a search
+CACHED_TEXTS, CACHED_PASSAGES = 2_000, 20_000
+
+Vector = NDArray[np.float32]
+WeightedText = tuple[str, float]
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A query ready to score passages: a unit vector (or zeros, for no texts), words, and every row's word score."""
+
+    vector: Vector
+    words: Words
+    scores: WordScores
+
+    def score(self, candidates: Candidates) -> Evidence:
+        return fuse(candidates, self.vector, self.scores.by_row)
+
+
+class Cache(Generic[Key, Value]):
+    """The most recently used values by key. Safe to share between threads."""
+
+    def __init__(self, size: int) -> None:
+        self._lock = threading.Lock()
+        self._kept: LRUCache[Key, Value] = LRUCache(size)
+
+    def get(self, keys: Sequence[Key], make: Callable[[list[Key]], Sequence[Value]]) -> list[Value]:
+        """The keys' values; `make` is called once, outside the lock, for those that are missing."""
+        with self._lock:
+            found = {key: self._kept[key] for key in keys if key in self._kept}
+        missing = [key for key in dict.fromkeys(keys) if key not in found]
+        if missing:
+            found.update(zip(missing, make(missing), strict=True))
+            with self._lock:
+                self._kept.update((key, found[key]) for key in missing)
+        return [found[key] for key in keys]
+
+
+class Prober:
+    """Makes probes, and finds the candidates for them."""
+
+    def __init__(self, store: Store, index: VectorIndex, embedder: Embedder) -> None:
+        self._store, self._index, self._embedder = store, index, embedder
+        self._words = WordSearch(store)
+        self._texts: Cache[str, Vector] = Cache(CACHED_TEXTS)
+        self._passages: Cache[str, Vector] = Cache(CACHED_PASSAGES)
+
+    def vectors(self, texts: Sequence[str]) -> list[Vector]:
+        """The texts' unit vectors; those that are new are embedded side by side."""
+        return self._texts.get(texts, lambda missing: list(self._embedder.embed(missing)))
+
+    def probe(self, texts: Sequence[WeightedText]) -> Probe:
+        given = [(text, weight) for text, weight in texts if weight > 0]
+        vector = np.zeros(self._embedder.dimensions, np.float32)
+        for (_, weight), one in zip(given, self.vectors([text for text, _ in given]), strict=True):
+            vector += np.float32(weight) * one
+        vector /= max(float(np.linalg.norm(vector)), 1e-9)
+        words = self._words.analyse(given)
+        return Probe(vector, words, self._words.search(words))
+
+    def candidates(self, probes: Sequence[Probe]) -> tuple[Candidates, tuple[Passage, ...]]:
+        """What any of the probes finds by either half, and the passages themselves."""
+        ids: dict[str, None] = {}
+        for probe in probes:
+            ids.update((id, None) for id, _ in self._index.search(probe.vector, CANDIDATES))
+            best = probe.scores.best_rows(CANDIDATES)
+            at = self._words.passages_at(best)
+            ids.update((at[row], None) for row in best if row in at)
+        passages = tuple(self._store.passages(list(ids)).values())
+        alive = [passage.id for passage in passages]
+        rows = self._words.rows_of(alive)
+        vectors = self._passages.get(alive, lambda missing: list(self._index.vectors(missing)))
+        shape = (len(alive), self._embedder.dimensions)
+        found = gather(
+            alive,
+            [passage.document_id for passage in passages],
+            [rows.get(id, -1) for id in alive],
+            np.array(vectors, np.float32).reshape(shape),
+        )
+        return found, passages

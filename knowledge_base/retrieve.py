@@ -1,0 +1,132 @@
+"""Finds the passages that answer a question: vectors and words, fused; with what was said before, where it belongs.
+
+One search embeds the question (what was said before is remembered), asks Chroma and FTS5 for candidates, scores every
+candidate exactly by both, and drops repetitions. No model is called.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knowledge_base import followup
+from knowledge_base.embeddings import Embedder
+from knowledge_base.followup import HISTORY_WEIGHT, Signals
+from knowledge_base.fusion import Candidates, Evidence, by_document
+from knowledge_base.index import VectorIndex
+from knowledge_base.passage import Hit, Passage, SearchResult, Utterance
+from knowledge_base.probe import Cache, Probe, Prober, WeightedText
+from knowledge_base.repetition import distinct
+from knowledge_base.store import Store
+
+THRESHOLD = 0.5  # of the confidence, above which a question counts as answerable
+MAX_QUESTION_CHARS = 2_000
+CACHED_TURNS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Every candidate of one search with its scores; `evidence.order()` gives the ranks."""
+
+    query: str
+    candidates: Candidates
+    passages: tuple[Passage, ...]
+    evidence: Evidence
+    probe: Probe
+    alone: Probe
+
+
+class Retriever:
+    """Searches one knowledge base. Safe to share between threads."""
+
+    def __init__(self, store: Store, index: VectorIndex, embedder: Embedder) -> None:
+        self._prober = Prober(store, index, embedder)
+        self._turns: Cache[tuple[str, ...], float] = Cache(CACHED_TURNS)
+
+    def search(self, question: str, *, history: Sequence[Utterance] = (), limit: int = 6) -> SearchResult:
+        """The passages that answer the question best, best first, at most `limit`.
+
+        `history` is what was said before, oldest first. Raises IndexMismatch, IndexUnavailable or
+        EmbeddingsUnavailable.
+        """
+        ranking = self.rank(question, history=history)
+        order = ranking.evidence.order()
+        confidence = float(ranking.evidence.fused[order[0]]) if len(order) else 0.0
+        best = max(confidence, 1e-9)
+        chosen = distinct(ranking.passages, ranking.candidates.vectors, order, limit)
+        hits = tuple(
+            Hit(
+                passage=ranking.passages[at],
+                score=confidence * float(ranking.evidence.fused[at]) / best,
+                vector_score=float(ranking.evidence.cosine[at]),
+                lexical_score=float(ranking.evidence.words[at]),
+            )
+            for at in chosen
+        )
+        return SearchResult(ranking.query, hits, confidence, answerable=bool(hits) and confidence >= THRESHOLD)
+
+    def rank(self, question: str, *, history: Sequence[Utterance] = ()) -> Ranking:
+        """All candidates for the question, scored."""
+        question = " ".join(question[:MAX_QUESTION_CHARS].split())
+        said = followup.recent(history)
+        self._prober.vectors([question, *(one.text for one in said)])  # all that is new in one go, side by side
+        alone = self._prober.probe([(question, 1.0)])
+        weights = self._weights(said)
+        context = self._prober.probe(_weighted(said, weights)) if said else None
+        if context is None:
+            return self._ranked(question, alone, alone, [alone])
+        share = self._continuation(question, said, alone, context)
+        if not share:
+            return self._ranked(question, alone, alone, [alone])
+        combined = self._prober.probe([(question, 1.0), *_weighted(said, [weight * share for weight in weights])])
+        return self._ranked(followup.readable(question, said), alone, combined, [alone, context])
+
+    def _ranked(self, query: str, alone: Probe, probe: Probe, searched: Sequence[Probe]) -> Ranking:
+        candidates, passages = self._prober.candidates(searched)
+        return Ranking(query, candidates, passages, probe.score(candidates), probe, alone)
+
+    def _weights(self, said: Sequence[Utterance]) -> list[float]:
+        """How much each utterance belongs to the last one: a user's question that opened a new subject cut off what
+        came before it."""
+        weights: list[float] = []
+        for at, one in enumerate(said):
+            if one.role == "user" and any(weights):
+                share = self._remembered_share(one.text, said[:at], weights)
+                weights = [weight * share for weight in weights]
+            weights.append(1.0)
+        return weights
+
+    def _remembered_share(self, question: str, before: Sequence[Utterance], weights: Sequence[float]) -> float:
+        key = (question, *(one.text for one in before[-2:]))
+        return self._turns.get([key], lambda _: [self._share(question, before, weights)])[0]
+
+    def _share(self, question: str, before: Sequence[Utterance], weights: Sequence[float]) -> float:
+        alone = self._prober.probe([(question, 1.0)])
+        return self._continuation(question, before, alone, self._prober.probe(_weighted(before, weights)))
+
+    def _continuation(self, question: str, said: Sequence[Utterance], alone: Probe, context: Probe) -> float:
+        """How much of what was said belongs to the question."""
+        return followup.continuation(self._signals(question, said, alone, context))
+
+    def _signals(self, question: str, said: Sequence[Utterance], alone: Probe, context: Probe) -> Signals:
+        candidates, _ = self._prober.candidates([alone, context])
+        own, before = alone.score(candidates), context.score(candidates)
+        own_best, before_best = by_document(candidates, own.fused), by_document(candidates, before.fused)
+        subject = max(before_best, key=lambda document: (before_best[document], document), default="")
+        return Signals(
+            lead=max(own_best.values(), default=0.0) - own_best.get(subject, 0.0),
+            overlap=_overlap(alone, context),
+            nearness=max(float(alone.vector @ vector) for vector in self._prober.vectors([one.text for one in said])),
+            own=float(own.cosine.max(initial=0.0)),
+            reply=followup.opens_as_reply(question),
+            pointing=followup.points_back(question),
+        )
+
+
+def _weighted(said: Sequence[Utterance], weights: Sequence[float]) -> list[WeightedText]:
+    return [(one.text, HISTORY_WEIGHT * weight) for one, weight in zip(said, weights, strict=True)]
+
+
+def _overlap(alone: Probe, context: Probe) -> float:
+    """The share of the question's words, by rarity, that were said before."""
+    rarity = {stem: posting.idf for stem, posting in alone.scores.postings.items()}
+    shared = sum(idf for stem, idf in rarity.items() if stem in context.words.words)
+    return shared / max(sum(rarity.values()), 1e-9)
