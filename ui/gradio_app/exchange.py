@@ -60,8 +60,8 @@ def _steps(shown: Shown) -> str:
     items = "".join(map(_step, shown.steps))
     return (
         f'<details class="steps" {"open" * pending}><summary>{_STATES[_overall(shown.steps)]}'
-        f'<span class="step-title">{escape(last.title)}</span>'
-        f'<span class="step-summary">{escape(last.summary)}</span>{took}{icons.NEXT}</summary><ol>{items}</ol></details>'
+        f'<span class="line"><span>{escape(last.title)}</span><span>{escape(last.summary)}</span>{took}</span>'
+        f"{icons.NEXT}</summary><ol>{items}</ol></details>"
     )
 
 
@@ -164,7 +164,7 @@ def _by(reply: Reply) -> str:
     name, title = escape(reply.model), "The model that answered, and how long it took"
     if reply.model == EXTRACTIVE:
         name, title = "Quoted, no language model", "Sentences chosen from the documents; no language model wrote this"
-    took = f" · {duration(reply.duration_ms)}" if reply.duration_ms else ""
+    took = f'<span class="took"> · {duration(reply.duration_ms)}</span>' if reply.duration_ms else ""
     return f'<span class="by" title="{title}">{name}{took}</span>' if name else ""
 
 

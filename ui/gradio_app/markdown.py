@@ -21,12 +21,13 @@ from ui.gradio_app.icons import COPY
 Env = dict[str, Any]
 
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
-_PIECE = re.compile("(\\[\\d{1,3}\\]|[\ue000\ue001])")
+_PIECE = re.compile("([ \\t]*\\[\\d{1,3}\\]|[\ue000\ue001])")
+_MARKER = re.compile(r"[ \t]*\[(\d{1,3})\]")
 _UNFINISHED_MARKER = re.compile(r"\[\d{0,3}\Z")
 _START, _END = "\ue000", "\ue001"  # private use: they stand for the ends of the quoted words
 _SENTINELS = str.maketrans("", "", _START + _END)
-_BLOCK_PREFIX = re.compile(r"(?:[ \t]*(?:[-*+]|\d{1,9}[.)]|#{1,6}|>)[ \t]+|[ \t]*\|[ \t]*|[ \t\r\n]+)*")
-_BLOCK_SUFFIX = re.compile(r"[\s|]*\Z")
+_BLOCK_PREFIX = re.compile(r"(?:[ \t]*(?:[-*+]|\d{1,9}[.)]|#{1,6}|>)[ \t]+|[ \t]*\|[ \t]*|[ \t\r\n]+)*[*_~]*")
+_BLOCK_SUFFIX = re.compile(r"[\s|]*[*_~]*[\s|]*\Z")
 _WITH_DIRECTION = {"paragraph_open", "heading_open", "list_item_open", "th_open", "td_open", "blockquote_open"}
 
 
@@ -61,8 +62,8 @@ def _find(text: str, quote: str) -> list[tuple[int, int]]:
 
 
 def _with_sentinels(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """The text with sentinels around the spans, set inside list markers, heading marks and table bars: at the start of
-    a line they would keep those from being recognised."""
+    """The text with sentinels around the spans, set inside list markers, heading marks, table bars and emphasis, which
+    they would keep from being recognised."""
     out, last = [], 0
     for start, end in spans:
         start += len(_BLOCK_PREFIX.match(text[start:end]).group())  # type: ignore[union-attr]  # it matches nothing, too
@@ -116,11 +117,11 @@ def _safe(tokens: Sequence[Token], env: Env) -> Iterator[Token]:
 def _pieces(text: str, env: Env, *, cite: bool) -> Iterator[Token]:
     titles: Mapping[int, str] = env.get("titles", {})
     for piece in _PIECE.split(text):
-        number = int(piece[1:-1]) if piece.startswith("[") and piece[1:-1].isdecimal() else 0
+        marker = _MARKER.fullmatch(piece)
         if piece in (_START, _END):
             env["marked"] = piece == _START
-        elif number and cite and number in titles:
-            yield Token("citation", "", 0, content=str(number), meta={"title": titles[number]})
+        elif marker and cite and int(marker[1]) in titles:
+            yield Token("citation", "", 0, content=str(int(marker[1])), meta={"title": titles[int(marker[1])]})
         elif piece:
             yield Token("marked" if env.get("marked") else "text", "", 0, content=piece)
 
@@ -134,7 +135,10 @@ def _without_sentinels(text: str, env: Env) -> str:
 
 def _citation(_: RendererHTML, tokens: Sequence[Token], index: int, __: OptionsDict, ___: Env) -> str:
     number, title = tokens[index].content, escape(str(tokens[index].meta["title"]))
-    return f'<button type="button" class="cite" data-cite="{number}" title="{title}" aria-label="Source {number}: {title}">{number}</button>'
+    return (  # a word joiner first: the marker stays on the line of the word that it belongs to
+        f'\u2060<button type="button" class="cite" data-cite="{number}" title="{title}" '
+        f'aria-label="Source {number}: {title}">{number}</button>'
+    )
 
 
 def _marked(_: RendererHTML, tokens: Sequence[Token], index: int, __: OptionsDict, ___: Env) -> str:

@@ -47,7 +47,7 @@ def mount_page(app: FastAPI, assistant: Callable[[], Assistant], settings: Setti
         mcp_server=False,
         favicon_path=str(STATIC / "favicon.png"),
         theme=theme(),
-        css=variables_css() + (STATIC / "page.css").read_text("utf-8"),
+        head=f"<style>{variables_css()}{(STATIC / 'page.css').read_text('utf-8')}</style>",  # `css` would rewrite it
     )
 
 

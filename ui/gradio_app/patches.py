@@ -76,7 +76,7 @@ def welcome_html(title: str, starters: Sequence[str]) -> str:
         f"{icons.NEXT}</button></li>"
         for text in starters[:4]
     )
-    questions = f'<section aria-label="Good first questions"><ul class="cards">{cards}</ul></section>' if cards else ""
+    questions = f'<section><h2>Good first questions</h2><ul class="cards">{cards}</ul></section>' if cards else ""
     return (
         f'<div class="welcome">{icons.MARK}<h1>{escape(title)}</h1>'
         "<p>Ask a question in your own words. The answer is put together from the help articles, and every claim "

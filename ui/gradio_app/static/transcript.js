@@ -174,7 +174,7 @@ element.addEventListener("click", (event) => {
   acts[button?.dataset.act]?.(button, button.closest("article"));
 });
 scroller.addEventListener("scroll", atEnd, { passive: true });
-new ResizeObserver(() => following && follow(false)).observe(element.querySelector(".column"));
+new ResizeObserver(() => following && follow(false)).observe(element.querySelector(".lane"));
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.querySelector("#app[data-running]")) document.getElementById("stop").click();
 });
