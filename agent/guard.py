@@ -101,7 +101,9 @@ class GuardedModel:
         if self._close:
             await self._close()
 
-    async def stream(self, messages: Sequence[BaseMessage], *, tools: bool = True) -> AsyncIterator[AIMessageChunk]:
+    async def stream(
+        self, messages: Sequence[BaseMessage], *, tools: bool = True
+    ) -> AsyncGenerator[AIMessageChunk, None]:
         """One model call. Yields the answer's text in pieces, each a chunk that holds nothing else, and last one chunk
         without text that holds all the rest, complete: `tool_calls`, `invalid_tool_calls` (arguments that are no JSON
         object, with what is wrong), `usage_metadata` and `response_metadata` with the finish reason.

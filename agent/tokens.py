@@ -121,6 +121,11 @@ class TokenCounter:
         """Whether the model's own encoding counts by now."""
         return self._encoding is not None
 
+    @property
+    def loading(self) -> bool:
+        """Whether the table is still being read or fetched."""
+        return self._thread is not None and self._thread.is_alive()
+
     def ready(self, timeout: float) -> bool:
         """Wait at most so many seconds for the table; whether the encoding counts now. No turn calls this."""
         if self._thread is not None:

@@ -34,8 +34,8 @@ Replies are used up in order, one a chat request; after them `server.default` an
 An endless caller of tools is `server.default = Tools(Call(…))`, an empty answer is `Text("")`, a megabyte is
 `Text("x" * 2**20, chunks=1000)`. `server.rejects = {"stream_options"}` answers 400 to requests with that parameter.
 Embedding requests are answered with hashed bags of words (texts that share words are near), or from
-`server.embedding_script`. `server.requests` records everything that came, `server.abandoned` counts the replies whose
-client hung up before the end.
+`server.embedding_script`. `server.requests` records everything that came, `await server.received(2)` waits for the second
+chat request, `server.abandoned` counts the replies whose client hung up before the end.
 
 From synchronous code use `with ModelServer.threaded() as server:`; in a process of its own, `python -m
 tests.model_server --tokens 30 --tool search '{"query": "fees"}'` prints its base URL and serves until its input ends.
@@ -441,6 +441,7 @@ class ModelServer:
         self.abandoned = 0
         self.connections: set[_Connection] = set()
         self._script: deque[Scripted] = deque()
+        self._came = asyncio.Event()
         self._server: asyncio.Server | None = None
 
     def script(self, *replies: Scripted) -> None:
@@ -451,6 +452,12 @@ class ModelServer:
     def chats(self) -> list[Request]:
         """The chat requests so far."""
         return [request for request in self.requests if request.path.endswith("/chat/completions")]
+
+    async def received(self, chats: int) -> None:
+        """Waits until that many chat requests have come."""
+        while len(self.chats) < chats:
+            self._came.clear()
+            await self._came.wait()
 
     @property
     def base_url(self) -> str:
@@ -498,6 +505,7 @@ class ModelServer:
     def steps_for(self, request: Request) -> Sequence[_Step]:
         if self.record:
             self.requests.append(request)
+            self._came.set()
         if request.path.endswith("/chat/completions"):
             return self._chat(request)
         if request.path.endswith("/embeddings"):

@@ -1,7 +1,6 @@
 import hashlib
 import json
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import count
@@ -293,12 +292,11 @@ def test_what_is_not_the_table_is_not_kept_and_not_asked_for_again(web: tuple[st
 
 @pytest.mark.usefixtures("cache")
 async def test_a_server_that_never_answers_delays_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "FETCH_SECONDS", 1.5)
+    monkeypatch.setattr(tokens, "FETCH_SECONDS", 3.0)
     async with blackhole() as address:
-        started = time.monotonic()
         counter = counter_of(table_of(b"table", address + "/table"), fetch=True)
         prompt = [SYSTEM, HumanMessage("Fees?"), *search(*["word " * 200] * 6)]
         assert length(fit(prompt, budget=300, counter=counter)) <= 300
-        assert not counter.exact
-        assert time.monotonic() - started < 0.5  # the fetch itself takes as long as its limit
+        assert counter.loading  # the prompt was fitted while the fetch went on
         assert not counter.ready(10)
+        assert not counter.loading
