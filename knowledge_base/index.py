@@ -1,9 +1,15 @@
 """Vectors by passage id, in Chroma: a folder of this machine by default, a server when a URL is given.
 
-The only module that knows Chroma. It keeps our own vectors and nothing else; which passages are alive, who made the
-vectors and which collection holds them is written in the store (store.py), which every call asks.
+The only module that knows Chroma. It keeps our own vectors and nothing else. Which passages are alive, whose vectors
+these are and where they lie is written in the store (store.py), which every search asks.
+
+Chroma's local client is made for one process: it does not notice what another one writes, and a process that is killed
+while it saves can leave an index that no longer opens. So a local index never changes. Writers work on a copy, close
+it, and let the store name the copy in the transaction that also swaps the passages; readers go where the store points.
 """
 
+import os
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.errors import IndexMismatch, IndexUnavailable
-from knowledge_base.store import IndexIdentity
+from knowledge_base.store import IndexIdentity, new_collection
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -28,6 +34,7 @@ Vectors = NDArray[np.float32]
 # 50 among 20,000 real sentences 99.95 % are found (99.6 % by default), for 1.3 instead of 1 ms.
 HNSW: "CreateCollectionConfiguration" = {"hnsw": {"space": "cosine", "ef_search": 200}}
 WRITE_BATCH = 2_000  # Chroma refuses more than about 5,400 at once
+LOCAL_COLLECTION = "passages"
 REBUILD = "Run: python -m ui ingest --rebuild PATH…"
 
 
@@ -35,8 +42,6 @@ class Truth(Protocol):
     """What the index asks the store."""
 
     def identity(self) -> IndexIdentity | None: ...
-
-    def foreign_stamp(self) -> str: ...
 
 
 def require_embedder(identity: IndexIdentity | None, embedder: str) -> None:
@@ -48,16 +53,8 @@ def require_embedder(identity: IndexIdentity | None, embedder: str) -> None:
         )
 
 
-class _CollectionGone(IndexUnavailable):
-    """The collection that the store names is not there."""
-
-
 class VectorIndex:
-    """Nearest passages by cosine. Safe to share between threads; one object for each knowledge base and process.
-
-    Chroma's local client does not notice what another process writes. The store's foreign stamp tells when one did,
-    and then the client is opened again, which takes about as long as starting it.
-    """
+    """Nearest passages by cosine. Safe to share between threads, and between processes."""
 
     def __init__(self, store: Truth, embedder: str, *, path: Path | None = None, url: str | None = None) -> None:
         """`embedder` is the name of the model whose vectors come; `path` a folder, or `url` a Chroma server.
@@ -68,13 +65,9 @@ class VectorIndex:
             raise ValueError("VectorIndex needs either a path or a url")
         self._store = store
         self._embedder = embedder
-        self._path = path
-        self._url = url
-        self._gate = _Gate()
-        self._opening = threading.Lock()
-        self._client: Client | None = None
-        self._collections: dict[str, Collection] = {}
-        self._stamp = ""
+        self._place: _Folder | _Server = _Server(url) if url else _Folder(cast(Path, path))
+        self._lock = threading.Lock()
+        self._reader: _Reader | None = None
 
     def open(self) -> None:
         """Opens the client and loads the vectors' graph now, so that the first search need not."""
@@ -83,24 +76,25 @@ class VectorIndex:
             self.search(np.eye(1, identity.dimensions, dtype=np.float32)[0], 1)
 
     def close(self) -> None:
-        with self._gate.alone():
-            self._drop_client()
+        """Lets go of Chroma as soon as nobody searches. The index may be used again."""
+        with self._lock:
+            self._switch(None)
 
-    def exists(self) -> bool:
-        """Whether anything was ever written here, told without opening it; a server is believed to have everything."""
-        return self._path is None or (self._path / "chroma.sqlite3").is_file()
+    def exists(self, collection: str) -> bool:
+        """Whether the collection is there, as far as can be told without opening anything: a server is believed."""
+        return self._place.exists(collection)
 
     # Reading
 
     def search(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
-        """The passages nearest to a unit vector with their cosines, best first; also some that are no longer alive,
-        which the store leaves out.
+        """The passages nearest to a unit vector with their cosines, best first; perhaps also some that are no longer
+        alive, which the store leaves out.
 
         Raises IndexMismatch when another model made the index, IndexUnavailable when Chroma fails.
         """
         try:
             return self._search(vector, limit)
-        except _CollectionGone:  # a rebuild elsewhere ended just now: the store names another collection
+        except _CollectionGone:  # another process replaced it just now: the store names the new one
             return self._search(vector, limit)
 
     def _search(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
@@ -111,7 +105,7 @@ class VectorIndex:
             raise IndexMismatch(
                 f"The index holds vectors of {identity.dimensions} dimensions, not {vector.shape}. {REBUILD}"
             )
-        with self._collection(identity.collection) as collection:
+        with self._reading(identity.collection) as collection:
             found = collection.query(query_embeddings=vector[np.newaxis], n_results=limit, include=["distances"])
         distances = found["distances"] or [[]]
         return [(id, 1.0 - float(distance)) for id, distance in zip(found["ids"][0], distances[0], strict=True)]
@@ -122,7 +116,7 @@ class VectorIndex:
         if identity is None:
             return np.zeros((len(ids), 0), np.float32)
         rows: dict[str, Any] = {}
-        with self._collection(identity.collection) as collection:
+        with self._reading(identity.collection) as collection:
             for some in _batches(list(dict.fromkeys(ids))):
                 found = collection.get(ids=some, include=["embeddings"])
                 rows.update(zip(found["ids"], _present(found["embeddings"]), strict=True))
@@ -130,32 +124,24 @@ class VectorIndex:
         return np.array([rows.get(id, nothing) for id in ids], np.float32).reshape(len(ids), identity.dimensions)
 
     def ids(self, collection: str) -> set[str]:
-        """Every id that has a vector in this collection."""
-        with self._collection(collection, create=True) as opened:
+        """Every id that has a vector in this collection. Raises IndexUnavailable when there is no such collection."""
+        with self._reading(collection) as opened:
             return set(opened.get(include=[])["ids"])
 
-    # Writing: by name of the collection, since a rebuild fills a new one beside the one that is searched
+    # Writing, by one process at a time
 
-    def add(self, collection: str, ids: Sequence[str], vectors: Vectors) -> None:
-        """Adds unit vectors, (n, dimensions), or replaces those of ids that have one."""
-        with self._collection(collection, create=True) as opened:
-            for start in range(0, len(ids), WRITE_BATCH):
-                end = start + WRITE_BATCH
-                opened.upsert(ids=list(ids[start:end]), embeddings=vectors[start:end])
+    def stage(self, base: str | None) -> "Staging":
+        """Begins a change of the collection `base`, or a new one. The store must name the result: see Staging."""
+        with _translated(self._place.name):
+            return self._place.stage(base)
 
-    def remove(self, collection: str, ids: Sequence[str]) -> None:
-        """Forgets these vectors; unknown ids are ignored."""
-        with self._collection(collection, create=True) as opened:
-            for some in _batches(ids):
-                opened.delete(ids=some)
+    def discard(self, collections: Sequence[str], *, current: str) -> None:
+        """Deletes collections that the store no longer names, the one named last at the end; unknown ones are ignored.
 
-    def drop(self, collections: Sequence[str]) -> None:
-        """Deletes whole collections; unknown names are ignored."""
-        with self._gate.alone(), _translated(self._place):
-            client = self._opened()
-            for name in {found.name for found in client.list_collections()} & set(collections):
-                client.delete_collection(name)
-                self._collections.pop(name, None)
+        Locally this also deletes what runs that were cut off have left, and spares the last until the next time.
+        """
+        with _translated(self._place.name):
+            self._place.discard(collections, current)
 
     def _identity(self) -> IndexIdentity | None:
         identity = self._store.identity()
@@ -163,57 +149,208 @@ class VectorIndex:
         return identity
 
     @contextmanager
-    def _collection(self, name: str, *, create: bool = False) -> "Iterator[Collection]":
-        self._refresh()
-        with self._gate.together(), _translated(self._place):
-            yield self._collections.get(name) or self._find(name, create=create)
+    def _reading(self, name: str) -> "Iterator[Collection]":
+        with _translated(self._place.name), self._current(name).using() as collection:
+            yield collection
 
-    def _find(self, name: str, *, create: bool) -> "Collection":
-        client = self._opened()
-        if create:  # without an embedding function: Chroma's own would download a model
-            collection = client.get_or_create_collection(name, embedding_function=None, configuration=HNSW)
-        else:
-            collection = client.get_collection(name, embedding_function=None)
-        self._collections[name] = collection
-        return collection
+    def _current(self, name: str) -> "_Reader":
+        reader = self._reader
+        if reader is None or reader.name != name:
+            with self._lock:
+                if self._reader is None or self._reader.name != name:
+                    self._switch(_Reader(name, *self._place.open(name)))
+                reader = cast(_Reader, self._reader)
+        return reader
 
-    def _refresh(self) -> None:
-        """Lets go of a local client when another process wrote since it was opened."""
-        if self._url or self._store.foreign_stamp() == self._stamp:
-            return
-        with self._gate.alone():
-            self._drop_client()
-            self._stamp = self._store.foreign_stamp()
+    def _switch(self, reader: "_Reader | None") -> None:
+        before, self._reader = self._reader, reader
+        if before:
+            before.retire()
 
-    def _opened(self) -> "Client":
-        """The client; several threads may come here at once."""
-        with self._opening:
-            if self._client is None:
-                self._client = _connect(self._path, self._url)
-            return self._client
 
-    def _drop_client(self) -> None:
-        if self._client is not None:
+class Staging:
+    """A change under way. Add and remove, then `close`, then let the store name `collection`, then `settle`.
+
+    Where nobody may see the change before (a folder), it is made to a copy; in a server's collection additions are made
+    at once, since passages that the store does not know are left out, and removals only by `settle`.
+    """
+
+    def __init__(self, collection: str, client: "Client", opened: "Collection", folder: Path | None) -> None:
+        self.collection = collection
+        self._client = client
+        self._opened = opened
+        self._folder = folder
+        self._removed: list[str] = []
+
+    def add(self, ids: Sequence[str], vectors: Vectors) -> None:
+        """Adds unit vectors, (n, dimensions), or replaces those of ids that have one."""
+        with _translated(self.collection):
+            for start in range(0, len(ids), WRITE_BATCH):
+                end = start + WRITE_BATCH
+                self._opened.upsert(ids=list(ids[start:end]), embeddings=vectors[start:end])
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Forgets these vectors; unknown ids are ignored."""
+        self._removed.extend(ids)
+        if self._folder:
+            self._remove()
+
+    def close(self) -> None:
+        """From here on the change survives this process, and the machine's power."""
+        if self._folder:
             self._client.close()
-        self._client = None
-        self._collections = {}
+            _sync(self._folder)
 
-    @property
-    def _place(self) -> str:
-        return f"the Chroma server at {self._url}" if self._url else f"the Chroma folder {self._path}"
+    def settle(self) -> None:
+        """After the store named the collection: what had to wait for that."""
+        if not self._folder:
+            self._remove()
+            self._client.close()
+
+    def abort(self) -> None:
+        """Drops the change; what a server's collection was given already, the next run removes."""
+        self._client.close()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _remove(self) -> None:
+        removed, self._removed = self._removed, []
+        with _translated(self.collection):
+            for some in _batches(removed):
+                self._opened.delete(ids=some)
 
 
-def _connect(path: Path | None, url: str | None) -> "Client":
+class _Reader:
+    """An open collection; closes its client when it was retired and nobody uses it any more."""
+
+    def __init__(self, name: str, client: "Client", collection: "Collection") -> None:
+        self.name = name
+        self._client = client
+        self._collection = collection
+        self._lock = threading.Lock()
+        self._users = 0
+        self._retired = False
+
+    @contextmanager
+    def using(self) -> "Iterator[Collection]":
+        with self._lock:
+            if self._retired and not self._users:
+                raise _CollectionGone(f"The vectors {self.name} were replaced meanwhile. Search again.")
+            self._users += 1
+        try:
+            yield self._collection
+        finally:
+            self._leave(-1)
+
+    def retire(self) -> None:
+        self._retired = True
+        self._leave(0)
+
+    def _leave(self, change: int) -> None:
+        with self._lock:
+            self._users += change
+            last = self._retired and not self._users
+        if last:
+            self._client.close()
+
+
+class _Folder:
+    """Local collections, each in a folder of its own below `path`, never changed once they are named."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+        self.name = f"The vectors in {path}"
+
+    def exists(self, collection: str) -> bool:
+        return (self._path / collection / "chroma.sqlite3").is_file()
+
+    def open(self, collection: str) -> "tuple[Client, Collection]":
+        if not self.exists(collection):
+            raise _CollectionGone(f"{self.name} are missing: there is no {collection}. {REBUILD}")
+        client = _persistent(self._path / collection)
+        return client, client.get_collection(LOCAL_COLLECTION, embedding_function=None)
+
+    def stage(self, base: str | None) -> Staging:
+        name = new_collection()
+        folder = self._path / name
+        if base is None:
+            folder.mkdir(parents=True)
+        else:
+            shutil.copytree(self._path / base, folder)
+        client = _persistent(folder)
+        return Staging(name, client, _get_or_create(client, LOCAL_COLLECTION), folder)
+
+    def discard(self, collections: Sequence[str], current: str) -> None:
+        """Removes everything but the current collection and the one before: somebody may be searching that still."""
+        kept = {current, *collections[-1:]}
+        for folder in self._path.iterdir() if self._path.is_dir() else ():
+            if folder.is_dir() and folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)  # what is open and cannot be deleted, a later run deletes
+
+
+class _Server:
+    """Collections in a Chroma server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.name = f"The Chroma server at {url}"
+
+    def exists(self, collection: str) -> bool:
+        return bool(collection)
+
+    def open(self, collection: str) -> "tuple[Client, Collection]":
+        client = self._connect()
+        return client, client.get_collection(collection, embedding_function=None)
+
+    def stage(self, base: str | None) -> Staging:
+        client, name = self._connect(), base or new_collection()
+        return Staging(name, client, _get_or_create(client, name), None)
+
+    def discard(self, collections: Sequence[str], current: str) -> None:
+        client = self._connect()
+        for name in {found.name for found in client.list_collections()} & set(collections) - {current}:
+            client.delete_collection(name)
+
+    def _connect(self) -> "Client":
+        import chromadb
+
+        parts = urlsplit(self._url)
+        secure = parts.scheme == "https"
+        port = parts.port or (443 if secure else 8000)
+        client = chromadb.HttpClient(parts.hostname or "localhost", port, ssl=secure, settings=_settings())
+        return cast("Client", client)
+
+
+def _persistent(folder: Path) -> "Client":
     import chromadb
+
+    return cast("Client", chromadb.PersistentClient(str(folder), settings=_settings()))
+
+
+def _settings() -> Any:
     from chromadb.config import Settings
 
-    settings = Settings(anonymized_telemetry=False)
-    if url is None:
-        return cast("Client", chromadb.PersistentClient(str(path), settings=settings))
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    port = parts.port or (443 if secure else 8000)
-    return cast("Client", chromadb.HttpClient(parts.hostname or "localhost", port, ssl=secure, settings=settings))
+    return Settings(anonymized_telemetry=False)
+
+
+def _get_or_create(client: "Client", name: str) -> "Collection":
+    # Without an embedding function: Chroma's own would download a model.
+    return client.get_or_create_collection(name, embedding_function=None, configuration=HNSW)
+
+
+def _sync(folder: Path) -> None:
+    """Waits until the files, and their names, are on the disk."""
+    for path in [*folder.rglob("*"), folder, folder.parent]:
+        if path.is_file() or os.name == "posix":  # elsewhere a folder cannot be opened
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+class _CollectionGone(IndexUnavailable):
+    """The collection that the store named is not there."""
 
 
 @contextmanager
@@ -225,11 +362,11 @@ def _translated(place: str) -> Iterator[None]:
     try:
         yield
     except NotFoundError as error:
-        raise _CollectionGone(f"{place.capitalize()} lacks the vectors that the index needs. {REBUILD}") from error
+        raise _CollectionGone(f"{place} lack the collection that the index needs. {REBUILD}") from error
     except (ChromaError, httpx.HTTPError, ValueError, OSError) as error:
         raise IndexUnavailable(
-            f"Cannot use {place}: {str(error)[:300] or type(error).__name__}. "
-            f"Check that it is there and may be written; if it is damaged, delete it. {REBUILD}"
+            f"{place} cannot be used: {str(error)[:300] or type(error).__name__}. "
+            f"Check that it is there and may be written; if it is damaged, make it anew. {REBUILD}"
         ) from error
 
 
@@ -241,37 +378,3 @@ def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
 def _present(embeddings: Any) -> Any:
     """Chroma answers None or an array, which has no truth value."""
     return [] if embeddings is None else embeddings
-
-
-class _Gate:
-    """Many together, or one alone. One who waits to be alone lets nobody new in."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._inside = 0
-        self._closed = False
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._closed)
-            self._inside += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._inside -= 1
-                self._changed.notify_all()
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._closed)
-            self._closed = True
-            self._changed.wait_for(lambda: self._inside == 0)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._closed = False
-                self._changed.notify_all()

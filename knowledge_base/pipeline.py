@@ -1,10 +1,10 @@
-"""From split documents to stored ones: embed, write, clean up. Three stages work side by side: whoever prepares the
+"""From split documents to stored ones: embed, write, publish. Three stages work side by side: whoever prepares the
 documents runs ahead in a thread, this one embeds on all cores, and a third writes.
 
-Order of writing, so that a run may be cut off anywhere: note that vectors are about to change; add the vectors of new
-passages; swap documents, passages and words in one SQLite transaction; remove the vectors of what is gone; note that
-all is done. A run that finds the first note without the last mends: vectors that no passage refers to are removed, and
-passages without a vector are embedded.
+A run may be cut off anywhere. Vectors are staged (see index.py) while documents wait; then one SQLite transaction swaps
+documents, passages and words and says where the vectors are. That is done every so often, so that a long run loses
+little. What a run that was cut off left behind, the next one finds by the note that it made before it began, and mends:
+vectors that no passage refers to are removed, and passages without a vector are embedded.
 """
 
 from collections import deque
@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 from knowledge_base import chunk
 from knowledge_base.background import ahead
 from knowledge_base.embeddings import Embedder
-from knowledge_base.index import VectorIndex, require_embedder
-from knowledge_base.store import IndexIdentity, Store, StoredDocument, new_collection
+from knowledge_base.index import Staging, VectorIndex, require_embedder
+from knowledge_base.store import IndexIdentity, Store, StoredDocument
 
 Vectors = NDArray[np.float32]
 
 BATCH_TEXTS = 256  # embedded and written together, over as many documents as it takes
 BATCH_DOCUMENTS = 500  # that many at most, when most of their passages have vectors already
 SLICE_TEXTS = 64  # embedded between two reports of progress
+PUBLISH_TEXTS = 2_000  # embedded at most before they can be searched: a minute or two
 WRITES_AHEAD = 3  # batches that may wait to be written
 REMEMBERED_VECTORS = 16_384  # of this run, for texts that come again: about 25 MB at 384 dimensions
 
@@ -66,33 +67,43 @@ class Pipeline:
         self._advanced = advanced
         self._rebuild = rebuild
         self._known: LRUCache[str, Vectors] = LRUCache(REMEMBERED_VECTORS)
-        self._identity = store.identity()
-        self._began = False
-        self._rebuilt: list[StoredDocument] = []
+        self._staging: Staging | None = None
+        self._waiting: list[StoredDocument] = []  # for the vectors that are staged
+        self._gone: list[str] = []
+        self._texts = 0  # staged
         self._position = 0
         self.embedded = 0
         if not rebuild:
-            require_embedder(self._identity, embedder.name)
+            require_embedder(store.identity(), embedder.name)
 
     def run(self, prepared: Iterator[Prepared], removed: Sequence[str]) -> None:
         """Stores what comes and drops the `removed` documents. On return vectors and passages agree.
 
-        An interrupt leaves whole documents only, each as it was or as it is now.
+        After an error or an interrupt every document is whole, as it was or as it is now; an interrupt keeps what was
+        embedded until then.
         """
-        if not self._rebuild:
-            self._mend()
+        try:
+            if not self._rebuild:
+                self._mend()
+            self._write_all(prepared)
+            self._gone = list(removed)
+            self._publish()
+        except KeyboardInterrupt:
+            if not self._rebuild:
+                self._publish()
+            raise
+        finally:
+            if self._staging:
+                self._staging.abort()
+        if self._store.is_unfinished():
+            self._finish()
+
+    def _write_all(self, prepared: Iterator[Prepared]) -> None:
         with ahead(_batches(prepared), 2) as batches, self._writer() as write:
             for batch in batches:
-                vectors = self._vectors(batch)
-                write(batch, vectors)
+                write(batch, self._vectors(batch))
                 self._position = batch[-1].position
                 self._advanced(self._position, self.embedded)
-        if self._rebuild:
-            self._swap()
-        elif removed:
-            self._begin()
-            self._forget(self._store.apply([], removed))
-        self._finish()
 
     @contextmanager
     def _writer(self) -> Iterator[Callable[[list[Prepared], dict[str, Vectors]], None]]:
@@ -130,57 +141,70 @@ class Pipeline:
             self._advanced(self._position, self.embedded)
 
     def _write(self, batch: list[Prepared], vectors: dict[str, Vectors]) -> None:
-        identity = self._begin()
         if vectors:
-            self._index.add(identity.collection, list(vectors), np.stack(list(vectors.values())))
-        documents = [item.stored for item in batch]
+            self._staged().add(list(vectors), np.stack(list(vectors.values())))
+        self._waiting.extend(item.stored for item in batch)
+        self._texts += len(vectors)
+        if self._texts >= PUBLISH_TEXTS and not self._rebuild:
+            self._publish()
+
+    def _staged(self) -> Staging:
+        """The change under way; begun when there is none."""
+        if self._staging is None:
+            before = None if self._rebuild else self._store.identity()
+            base = before.collection if before and self._index.exists(before.collection) else None
+            self._staging = self._index.stage(base)
+            self._store.begin(self._staging.collection)
+        return self._staging
+
+    def _publish(self) -> None:
+        """Lets what was staged and what waits for it be seen, in one step."""
+        if not (self._waiting or self._gone or self._rebuild or self._staging):
+            return
+        staging = self._staged()
+        staging.remove(sorted(self._outdated()))
+        staging.close()
+        identity = IndexIdentity(self._embedder.name, self._embedder.dimensions, staging.collection)
         if self._rebuild:
-            self._rebuilt.extend(documents)
+            self._store.replace_all(self._waiting, identity=identity)
         else:
-            self._forget(self._store.apply(documents))
+            self._store.apply(self._waiting, self._gone, identity=identity)
+        staging.settle()
+        self._staging, self._waiting, self._gone, self._texts = None, [], [], 0
+        self._index.discard(self._store.abandoned(), current=identity.collection)
 
-    def _begin(self) -> IndexIdentity:
-        """Notes once, before the first vector changes, that this run is writing."""
-        if self._began and self._identity:
-            return self._identity
-        if self._rebuild or self._identity is None:
-            self._identity = IndexIdentity(self._embedder.name, self._embedder.dimensions, new_collection())
+    def _outdated(self) -> set[str]:
+        """The passages that are alive now and will not be after the next step."""
         if self._rebuild:
-            self._store.begin_rebuild(self._identity.collection)
-        else:
-            self._store.begin(self._identity)
-        self._began = True
-        return self._identity
-
-    def _forget(self, passage_ids: set[str]) -> None:
-        if passage_ids and self._identity:
-            self._index.remove(self._identity.collection, sorted(passage_ids))
-
-    def _swap(self) -> None:
-        """Puts what was rebuilt in the place of what was there."""
-        self._store.replace_all(self._rebuilt, self._begin())
+            return set()
+        ids = [*(stored.document.id for stored in self._waiting), *self._gone]
+        new = {passage.id for stored in self._waiting for passage in stored.passages}
+        return set(self._store.embedded(ids)) - new
 
     def _mend(self) -> None:
         """Brings the vectors in step with the passages when an earlier run was cut off, or the vectors are lost."""
-        lost = self._store.counts().passages > 0 and not self._index.exists()
-        if self._identity is None or not (lost or self._store.is_unfinished()):
+        identity = self._store.identity()
+        if identity is None:
             return
-        self._begin()
-        present, alive = self._index.ids(self._identity.collection), self._store.passage_ids()
-        self._forget(present - alive)
+        found = self._index.exists(identity.collection)
+        if found and not self._store.is_unfinished():
+            return
+        present, alive = self._index.ids(identity.collection) if found else set(), self._store.passage_ids()
+        if present == alive:
+            return
+        self._staged().remove(sorted(present - alive))
         missing = sorted(alive - present)
         for start in range(0, len(missing), BATCH_TEXTS):
             passages = self._store.passages(missing[start : start + BATCH_TEXTS])
-            vectors = self._embedder.embed([chunk.embedded_text(passage) for passage in passages.values()])
-            self._index.add(self._identity.collection, list(passages), vectors)
-            self.embedded += len(passages)
+            vectors = list(self._embed([chunk.embedded_text(passage) for passage in passages.values()]))
+            self._staged().add(list(passages), np.stack(vectors))
+        self._publish()
 
     def _finish(self) -> None:
-        abandoned = self._store.abandoned()
-        if abandoned:
-            self._index.drop(abandoned)
-        if abandoned or self._began:
-            self._store.finish()
+        identity = self._store.identity()
+        if identity:
+            self._index.discard(self._store.abandoned(), current=identity.collection)
+        self._store.finish()
 
 
 def _batches(prepared: Iterator[Prepared]) -> Iterator[list[Prepared]]:

@@ -22,8 +22,6 @@ SCHEMA_VERSION = 1
 BUSY_TIMEOUT = 10_000  # milliseconds that a statement waits for another process's transaction
 IDS_PER_QUERY = 500  # stays under the 999 variables that old SQLite builds allow
 
-_PROCESS = uuid.uuid4().hex  # tells this run of the program from every other, also on other machines
-
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS documents (
@@ -68,7 +66,7 @@ _INSERT_PASSAGE = f"INSERT INTO passages ({_PASSAGE}, embedded) VALUES ({', '.jo
 
 @dataclass(frozen=True, slots=True)
 class IndexIdentity:
-    """Which embedding model made the vectors, of what size, and the collection that holds them."""
+    """Which embedding model made the vectors, of what size, and the name of the collection that holds them."""
 
     embedder: str
     dimensions: int
@@ -175,13 +173,8 @@ class Store:
         return IndexIdentity(meta["embedder"], int(meta["dimensions"]), meta["collection"])
 
     def stamp(self) -> str:
-        """Changes with every write, by whichever process."""
+        """Changes with every write, whichever process did it."""
         return self._meta("stamp").get("stamp", "")
-
-    def foreign_stamp(self) -> str:
-        """Changes when another process has written."""
-        meta = self._meta("stamp", "writer", "foreign")
-        return meta.get("foreign" if meta.get("writer") == _PROCESS else "stamp", "")
 
     def counts(self) -> Counts:
         with self.reading() as connection:
@@ -279,46 +272,35 @@ class Store:
 
     # Writing
 
-    def begin(self, identity: IndexIdentity) -> None:
-        """Notes, before the first vector is written, that an ingest is under way, and whose vectors these are."""
+    def begin(self, collection: str) -> None:
+        """Notes, before vectors change, that an ingest is under way, and which collection it writes to: until a change
+        names that collection, it is worth nothing."""
+        names = list(dict.fromkeys([*self.abandoned(), collection]))
         with self._writing() as connection:
-            _set_meta(connection, unfinished="1", **_identity_meta(identity))
+            _set_meta(connection, unfinished="1", abandoned=json.dumps(names))
 
-    def begin_rebuild(self, collection: str) -> None:
-        """Notes, before the collection is made, that it is worth nothing until `replace_all`."""
-        names = [*self.abandoned(), collection]
+    def apply(
+        self, documents: Sequence[StoredDocument], removed: Sequence[str] = (), *, identity: IndexIdentity
+    ) -> None:
+        """Replaces or adds these documents, drops the removed ones, and says where the vectors are: all at once."""
         with self._writing() as connection:
-            _set_meta(connection, abandoned=json.dumps(names))
+            _delete(connection, [*(stored.document.id for stored in documents), *removed])
+            for stored in documents:
+                _insert(connection, stored)
+            _name(connection, identity, self.identity(), self.abandoned())
+
+    def replace_all(self, documents: Sequence[StoredDocument], *, identity: IndexIdentity) -> None:
+        """Puts these documents, and the vectors of another collection, in the place of everything, at once."""
+        with self._writing() as connection:
+            _delete(connection, [id for (id,) in connection.execute("SELECT id FROM documents")])
+            for stored in documents:
+                _insert(connection, stored)
+            _name(connection, identity, self.identity(), self.abandoned())
 
     def finish(self) -> None:
         """Notes that vectors and passages agree, and that abandoned collections are gone."""
         with self._writing() as connection:
             connection.execute("DELETE FROM meta WHERE key IN ('unfinished', 'abandoned')")
-
-    def apply(self, documents: Sequence[StoredDocument], removed: Sequence[str] = ()) -> set[str]:
-        """Replaces or adds these documents and drops the removed ones, all in one transaction.
-
-        Returns the ids of the passages that are no longer alive, whose vectors may go.
-        """
-        ids = [stored.document.id for stored in documents]
-        with self._writing() as connection:
-            gone = _delete(connection, [*ids, *removed])
-            for stored in documents:
-                _insert(connection, stored)
-        return gone - {passage.id for stored in documents for passage in stored.passages}
-
-    def replace_all(self, documents: Sequence[StoredDocument], identity: IndexIdentity) -> None:
-        """Puts these documents, whose vectors are in another collection, in the place of everything, at once."""
-        before = self.identity()
-        abandoned = [name for name in self.abandoned() if name != identity.collection]
-        if before and before.collection != identity.collection:
-            abandoned.append(before.collection)
-        with self._writing() as connection:
-            _delete(connection, [id for (id,) in connection.execute("SELECT id FROM documents")])
-            for stored in documents:
-                _insert(connection, stored)
-            connection.execute("DELETE FROM meta WHERE key = 'unfinished'")
-            _set_meta(connection, abandoned=json.dumps(abandoned), **_identity_meta(identity))
 
     def move(self, origins: Mapping[str, Origin]) -> None:
         """Notes that unchanged documents, by id, now lie elsewhere."""
@@ -335,7 +317,7 @@ class Store:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
-                _sign(self._writer)
+                _set_meta(self._writer, stamp=uuid.uuid4().hex)
                 self._writer.execute("COMMIT")
             except BaseException:
                 self._writer.execute("ROLLBACK")
@@ -379,32 +361,32 @@ def new_collection() -> str:
     return f"attune-{uuid.uuid4().hex[:16]}"
 
 
-def _identity_meta(identity: IndexIdentity) -> dict[str, str]:
-    return {"embedder": identity.embedder, "dimensions": str(identity.dimensions), "collection": identity.collection}
-
-
 def _set_meta(connection: sqlite3.Connection, **values: str) -> None:
     connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", list(values.items()))
 
 
-def _sign(connection: sqlite3.Connection) -> None:
-    """Marks the transaction as this process's; `foreign` keeps the last mark that another one left."""
-    rows = connection.execute("SELECT key, value FROM meta WHERE key IN ('stamp', 'writer')")
-    last: dict[str, str] = dict(rows.fetchall())
-    if last.get("writer") != _PROCESS:
-        _set_meta(connection, foreign=last.get("stamp", ""))
-    _set_meta(connection, writer=_PROCESS, stamp=uuid.uuid4().hex)
+def _name(
+    connection: sqlite3.Connection, identity: IndexIdentity, before: IndexIdentity | None, abandoned: Sequence[str]
+) -> None:
+    """Notes whose vectors count from now on; the collection that they replace is the last of the abandoned ones."""
+    names = [name for name in abandoned if name != identity.collection]
+    if before and before.collection != identity.collection:
+        names = [*(name for name in names if name != before.collection), before.collection]
+    _set_meta(
+        connection,
+        embedder=identity.embedder,
+        dimensions=str(identity.dimensions),
+        collection=identity.collection,
+        abandoned=json.dumps(names),
+    )
 
 
-def _delete(connection: sqlite3.Connection, document_ids: Iterable[str]) -> set[str]:
-    gone: set[str] = set()
+def _delete(connection: sqlite3.Connection, document_ids: Iterable[str]) -> None:
     for document_id in document_ids:
         rows = connection.execute("SELECT id FROM passages WHERE document_id = ?", (document_id,))
         passage_ids = [id for (id,) in rows]
         lexical.remove(connection, passage_ids)
         connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
-        gone.update(passage_ids)
-    return gone
 
 
 def _insert(connection: sqlite3.Connection, stored: StoredDocument) -> None:
