@@ -4,6 +4,9 @@ import os
 
 OFF = {
     "GRADIO_ANALYTICS_ENABLED": "False",
+    # Gradio keeps statistics of its page's events even so, and sums them up after each: for one event, and never.
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",
     "ANONYMIZED_TELEMETRY": "False",
     "LANGSMITH_TRACING": "false",
     "HF_HUB_DISABLE_TELEMETRY": "1",
