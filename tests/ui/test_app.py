@@ -14,7 +14,8 @@ from ui.app import create_app
 
 
 @pytest.fixture
-def app(settings: Settings, assistant: ScriptedAssistant) -> FastAPI:
+async def app(settings: Settings, assistant: ScriptedAssistant) -> FastAPI:
+    """Made while the event loop runs, as `serve` does: Gradio would otherwise make one of its own, and not close it."""
     return create_app(settings, assistant=assistant)
 
 
