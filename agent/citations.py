@@ -18,6 +18,8 @@ import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
+from knowledge_base.sentences import claim_bearing, units
+
 _MOST_HELD = 2048
 """Characters that a construct may span. What is longer is text, made harmless: so little is ever held back."""
 _LONGEST_TAG = 512
@@ -471,3 +473,9 @@ def without_markers(text: str) -> str:
     """The text without its citation markers."""
     reader = CitationFilter(())
     return reader.feed(text) + reader.flush()
+
+
+def uncited_claims(text: str) -> list[str]:
+    """The sentences, list items and table rows of an answer that state something and cite nothing, in order."""
+    parts = [text[unit.start : unit.end] for unit in units(text) if unit.kind in ("sentence", "item", "row")]
+    return [part for part in parts if claim_bearing(part) and not cited(part)]

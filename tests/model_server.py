@@ -34,8 +34,8 @@ Replies are used up in order, one a chat request; after them `server.default` an
 An endless caller of tools is `server.default = Tools(Call(…))`, an empty answer is `Text("")`, a megabyte is
 `Text("x" * 2**20, chunks=1000)`. `server.rejects = {"stream_options"}` answers 400 to requests with that parameter.
 Embedding requests are answered with hashed bags of words (texts that share words are near), or from
-`server.embedding_script`. `server.requests` records everything that came, `await server.received(2)` waits for the second
-chat request, `server.abandoned` counts the replies whose client hung up before the end.
+`server.embedding_script`. `server.requests` records everything that came, `await server.received(2)` waits for the
+second chat request, `server.abandoned` counts the replies whose client hung up before the end.
 
 From synchronous code use `with ModelServer.threaded() as server:`; in a process of its own, `python -m
 tests.model_server --tokens 30 --tool search '{"query": "fees"}'` prints its base URL and serves until its input ends.

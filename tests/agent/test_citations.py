@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from agent.citations import CitationFilter, cited, without_markers
+from agent.citations import CitationFilter, cited, uncited_claims, without_markers
 
 VALID = {1, 2, 3}
 
@@ -146,6 +146,25 @@ def test_cited_gives_each_number_once_in_order() -> None:
 
 def test_without_markers_keeps_the_words() -> None:
     assert without_markers("Money is held [1]. Fees [2][3] are low.") == "Money is held. Fees are low."
+
+
+def test_uncited_claims_are_the_sentences_that_state_something_and_cite_nothing() -> None:
+    answer = """The fee is 5 % [1]. Money is held in escrow. Is that fine?
+
+To pay:
+
+1. Open the payment page. [1]
+2. Confirm the milestone by mail.
+
+| Plan | Price |
+|---|---|
+| The team plan | 49 euros [2] |
+
+```
+this is code, not a claim
+```
+"""
+    assert uncited_claims(answer) == ["Money is held in escrow.", "Confirm the milestone by mail."]
 
 
 FRAGMENTS = [

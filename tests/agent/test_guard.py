@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 
 from agent.errors import ModelCut, ModelError, ModelUnavailable
@@ -27,6 +27,7 @@ from tests.model_server import (
     ModelServer,
     Raw,
     Reply,
+    Request,
     Status,
     Text,
     Tools,
@@ -524,6 +525,38 @@ async def test_a_refused_parameter_is_left_out_from_then_on(server: ModelServer,
     assert refused not in server.chats[2].body
     if refused == "max_tokens":
         assert server.chats[2].body["max_completion_tokens"] == 1000
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Status(400, "registry.ollama.ai/library/gemma2 does not support tools"),
+        Status(400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
+        Status(500, "tools param requires --jinja flag"),
+        Status(404, "No endpoints found that support tool use."),
+        Status(422, "Extra inputs are not permitted: tools"),
+    ],
+    ids=lambda refusal: str(refusal.message),
+)
+async def test_a_model_without_tools_gets_what_they_found_as_text(
+    server: ModelServer, open_: Open, refusal: Status
+) -> None:
+    def reply(request: Request) -> Reply:
+        return refusal if "tools" in request.body else Text("Five percent [1].")
+
+    server.default = reply
+    call = {"name": "search", "args": {"query": "fees"}, "id": "call_1"}
+    found = ToolMessage("<passage>5 %</passage>", tool_call_id="call_1")
+    prompt = [SystemMessage("Answer."), *QUESTION, AIMessage("", tool_calls=[call]), found]
+    model = open_()
+    for _ in range(2):
+        texts = [str(chunk.content) async for chunk in model.stream(prompt)]
+        assert "".join(texts) == "Five percent [1]."
+    assert len(server.chats) == 3
+    sent = server.chats[2].body["messages"]
+    assert [message["role"] for message in sent] == ["system", "user"]
+    assert sent[1]["content"].startswith("What are the fees?\n\nFound for you")
+    assert sent[1]["content"].endswith("<passage>5 %</passage>")
 
 
 async def test_a_parameter_that_is_refused_for_good_is_an_error(server: ModelServer, open_: Open) -> None:
