@@ -6,7 +6,7 @@ PYTHON ?= python3
 UV := .uv/bin/uv
 BIN := .venv/bin
 
-.PHONY: run setup test check format screenshot clean
+.PHONY: run setup test check format lock screenshot clean
 .DEFAULT_GOAL := run
 
 run: setup
@@ -27,7 +27,15 @@ $(UV):
 test: setup
 	@$(BIN)/python -m pytest
 
+# What pip installs, with --no-deps, where uv is not wanted (docs/install.md).
+EXPORT := $(UV) export --locked --no-dev --group model --no-annotate --no-header --quiet
+
+lock: $(UV)
+	@$(UV) lock
+	@$(EXPORT) --output-file requirements.txt
+
 check: setup
+	@$(EXPORT) | diff -q - requirements.txt || { echo "requirements.txt is not what uv.lock says. Run: make lock"; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
