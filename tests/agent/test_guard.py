@@ -35,7 +35,7 @@ from tests.model_server import (
 
 KEY = "sk-test-0123456789abcdef"
 QUESTION = [HumanMessage("What are the fees?")]
-LIMITS = ModelLimits(first_token=5, idle=0.3, retry_budget=10, breaker_failures=100)
+LIMITS = ModelLimits(first_token=10, idle=10, retry_budget=30, breaker_failures=100)
 BREAKING = replace(LIMITS, retries=0, breaker_failures=2)
 IMPATIENT = replace(LIMITS, first_token=0.3, retry_budget=0.5)
 
@@ -169,8 +169,8 @@ async def test_an_answer_without_end_is_cut(server: ModelServer, open_: Open) ->
 
 
 async def test_reasoning_keeps_the_model_alive_and_is_not_shown(server: ModelServer, open_: Open) -> None:
-    server.script(Text("Five percent.", reasoning="Let me think about this.", chunks=6, interval=0.06))
-    asked = await ask(open_(replace(LIMITS, first_token=0.25)))
+    server.script(Text("Five percent.", reasoning="Let me think about this.", chunks=6, interval=0.12))
+    asked = await ask(open_(replace(LIMITS, first_token=0.6)))
     assert asked.text == "Five percent."
     assert asked.error is None
 
@@ -420,7 +420,7 @@ async def test_what_came_before_a_cut_is_kept_and_nothing_is_tried_again(
     server: ModelServer, open_: Open, reply: Reply, kind: str
 ) -> None:
     server.script(reply)
-    asked = await ask(open_())
+    asked = await ask(open_(replace(LIMITS, idle=0.3)))
     assert isinstance(asked.error, ModelCut)
     assert asked.error.kind == kind
     assert asked.text == "abc"
