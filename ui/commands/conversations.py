@@ -20,7 +20,11 @@ def list_all(user_id: str, *, limit: int, as_json: bool) -> None:
     if not found:
         messages().print(f"There is no conversation of {escape(user_id)!r}.")
         return
-    table = Table("id", "last", "messages", "begins with", box=None)
+    table = Table(box=None)
+    table.add_column("id", no_wrap=True, min_width=len(found[0].id))  # whole, to be copied
+    table.add_column("last", no_wrap=True)
+    table.add_column("messages", justify="right")
+    table.add_column("begins with", no_wrap=True)
     for one in found:
         table.add_row(one.id, f"{one.updated_at:%Y-%m-%d %H:%M}", str(one.exchanges), escape(one.title))
     results().print(table)

@@ -20,12 +20,12 @@ def print_json(value: object) -> None:
 
 def results() -> Console:
     """For results, on stdout."""
-    return Console(file=sys.stdout, highlight=False)
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
 
 
 def messages() -> Console:
     """For everything that is not a result, on stderr."""
-    return Console(file=sys.stderr, highlight=False)
+    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
 @contextmanager
