@@ -75,3 +75,14 @@ async def test_the_given_assistant_is_not_closed(app: FastAPI, assistant: Script
     async with serving(app) as (url, _), httpx.AsyncClient() as client:
         assert (await client.get(f"{url}/health/ready")).status_code == 200
     assert not assistant.closed
+
+
+async def test_opens_and_closes_an_assistant_of_its_own(settings: Settings) -> None:
+    app = create_app(settings)
+    with pytest.raises(RuntimeError, match="lifespan"):
+        app.state.assistant_provider()
+    async with serving(app) as (url, _), httpx.AsyncClient() as client:
+        assert (await client.get(f"{url}/health/ready")).json() == {"status": "ready"}
+        assert app.state.assistant_provider() is app.state.assistant_provider()
+    with pytest.raises(RuntimeError, match="lifespan"):
+        app.state.assistant_provider()
