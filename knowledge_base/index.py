@@ -11,7 +11,7 @@ it, and let the store name the copy in the transaction that also swaps the passa
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -130,10 +130,15 @@ class VectorIndex:
 
     # Writing, by one process at a time
 
-    def stage(self, base: str | None) -> "Staging":
-        """Begins a change of the collection `base`, or a new one. The store must name the result: see Staging."""
+    def stage(self, base: str | None, announce: Callable[[str], None]) -> "Staging":
+        """Begins a change of the collection `base`, or a new one; see Staging.
+
+        `announce` hears the name of the collection that is written to before anything is.
+        """
+        name = self._place.next_name(base)
+        announce(name)
         with _translated(self._place.name):
-            return self._place.stage(base)
+            return self._place.stage(base, name)
 
     def discard(self, collections: Sequence[str], *, current: str) -> None:
         """Deletes collections that the store no longer names, the one named last at the end; unknown ones are ignored.
@@ -270,8 +275,10 @@ class _Folder:
         client = _persistent(self._path / collection)
         return client, client.get_collection(LOCAL_COLLECTION, embedding_function=None)
 
-    def stage(self, base: str | None) -> Staging:
-        name = new_collection()
+    def next_name(self, _base: str | None) -> str:
+        return new_collection()
+
+    def stage(self, base: str | None, name: str) -> Staging:
         folder = self._path / name
         if base is None:
             folder.mkdir(parents=True)
@@ -302,8 +309,11 @@ class _Server:
         client = self._connect()
         return client, client.get_collection(collection, embedding_function=None)
 
-    def stage(self, base: str | None) -> Staging:
-        client, name = self._connect(), base or new_collection()
+    def next_name(self, base: str | None) -> str:
+        return base or new_collection()
+
+    def stage(self, _base: str | None, name: str) -> Staging:
+        client = self._connect()
         return Staging(name, client, _get_or_create(client, name), None)
 
     def discard(self, collections: Sequence[str], current: str) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from knowledge_base import chunk
 from knowledge_base.background import ahead
 from knowledge_base.embeddings import Embedder
+from knowledge_base.errors import EmbeddingsUnavailable
 from knowledge_base.index import Staging, VectorIndex, require_embedder
 from knowledge_base.store import IndexIdentity, Store, StoredDocument
 
@@ -79,8 +80,8 @@ class Pipeline:
     def run(self, prepared: Iterator[Prepared], removed: Sequence[str]) -> None:
         """Stores what comes and drops the `removed` documents. On return vectors and passages agree.
 
-        After an error or an interrupt every document is whole, as it was or as it is now; an interrupt keeps what was
-        embedded until then.
+        After an error or an interrupt every document is whole, as it was or as it is now. What was embedded until the
+        keyboard or a failing embedder cut it off is kept.
         """
         try:
             if not self._rebuild:
@@ -88,7 +89,7 @@ class Pipeline:
             self._write_all(prepared)
             self._gone = list(removed)
             self._publish()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, EmbeddingsUnavailable):
             if not self._rebuild:
                 self._publish()
             raise
@@ -153,8 +154,7 @@ class Pipeline:
         if self._staging is None:
             before = None if self._rebuild else self._store.identity()
             base = before.collection if before and self._index.exists(before.collection) else None
-            self._staging = self._index.stage(base)
-            self._store.begin(self._staging.collection)
+            self._staging = self._index.stage(base, self._store.begin)
         return self._staging
 
     def _publish(self) -> None:
@@ -164,7 +164,7 @@ class Pipeline:
         staging = self._staged()
         staging.remove(sorted(self._outdated()))
         staging.close()
-        identity = IndexIdentity(self._embedder.name, self._embedder.dimensions, staging.collection)
+        identity = self._identity(staging.collection)
         if self._rebuild:
             self._store.replace_all(self._waiting, identity=identity)
         else:
@@ -172,6 +172,11 @@ class Pipeline:
         staging.settle()
         self._staging, self._waiting, self._gone, self._texts = None, [], [], 0
         self._index.discard(self._store.abandoned(), current=identity.collection)
+
+    def _identity(self, collection: str) -> IndexIdentity:
+        before = None if self._rebuild else self._store.identity()
+        dimensions = before.dimensions if before else self._embedder.dimensions
+        return IndexIdentity(self._embedder.name, dimensions, collection)
 
     def _outdated(self) -> set[str]:
         """The passages that are alive now and will not be after the next step."""
