@@ -1,7 +1,7 @@
 """The composition root: settings in, a working assistant out. Every collaborator can be given instead of made."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from langchain_core.language_models import BaseChatModel
@@ -12,13 +12,14 @@ from agent.checkpoints import open_checkpoints
 from agent.extractive import ExtractiveChatModel
 from agent.graph import Graph, build_graph
 from agent.guard import GuardedModel
+from agent.knowledge import open_knowledge
 from agent.llm import open_model
 from agent.nodes import TurnNodes
 from agent.settings import Settings
 from agent.starters import starters
 from agent.tokens import TokenCounter, fit
-from knowledge_base.embeddings import Embedder, open_embedder
-from knowledge_base.knowledge import KnowledgeBase, open_knowledge_base
+from knowledge_base.embeddings import Embedder
+from knowledge_base.knowledge import KnowledgeBase
 from tools.conversations import ConversationStore
 from tools.database import open_database
 from tools.toolset import toolset
@@ -64,20 +65,6 @@ async def open_graph() -> AsyncIterator[Graph]:
         conversations = await _open_conversations(stack, settings)
         nodes, tools = await _open_nodes(stack, settings, knowledge, conversations, None)
         yield build_graph(nodes, tools)
-
-
-def open_knowledge(settings: Settings, embedder: Embedder | None = None) -> AbstractContextManager[KnowledgeBase]:
-    """The knowledge base of these settings, for searches and for ingest."""
-    return open_knowledge_base(settings.data_dir, embedder or _open_embedder(settings), chroma_url=settings.chroma_url)
-
-
-def _open_embedder(settings: Settings) -> Embedder:
-    key = settings.embeddings_api_key or settings.openai_api_key
-    return open_embedder(
-        settings.embeddings,
-        base_url=settings.embeddings_base_url or settings.openai_base_url,
-        api_key=key.get_secret_value() if key else None,
-    )
 
 
 async def _open_conversations(stack: AsyncExitStack, settings: Settings) -> ConversationStore:

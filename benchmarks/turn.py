@@ -22,8 +22,9 @@ from statistics import median
 from urllib.parse import urlsplit
 
 from agent.assistant import Assistant, Turn
-from agent.build import open_assistant, open_knowledge
+from agent.build import open_assistant
 from agent.events import Replied, Token
+from agent.knowledge import open_knowledge
 from agent.settings import Settings
 from benchmarks.pages import write_pages
 from knowledge_base.ingest import ingest

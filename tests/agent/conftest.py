@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from agent.assistant import Assistant, Turn
-from agent.build import open_assistant, open_knowledge
+from agent.build import open_assistant
 from agent.events import Event, Replied, Reply
+from agent.knowledge import open_knowledge
 from agent.settings import Settings
 from knowledge_base.ingest import ingest
 from tests.model_server import ModelServer

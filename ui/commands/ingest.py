@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from agent.build import open_knowledge
+from agent.knowledge import open_knowledge
 from agent.settings import Settings
 from knowledge_base.ingest import IngestReport, Progress
 from knowledge_base.ingest import ingest as bring_up_to_date

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.markup import escape
 
-from agent.build import open_knowledge
+from agent.knowledge import open_knowledge
 from knowledge_base.passage import Hit, SearchResult
 from ui.commands.output import print_json, results
 from ui.configuration import load_settings

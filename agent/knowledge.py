@@ -1,0 +1,21 @@
+"""Settings to a knowledge base. Apart from build.py, so that a search or an ingest need not load the agent."""
+
+from contextlib import AbstractContextManager
+
+from agent.settings import Settings
+from knowledge_base.embeddings import Embedder, open_embedder
+from knowledge_base.knowledge import KnowledgeBase, open_knowledge_base
+
+
+def open_knowledge(settings: Settings, embedder: Embedder | None = None) -> AbstractContextManager[KnowledgeBase]:
+    """The knowledge base of these settings, for searches and for ingest."""
+    return open_knowledge_base(settings.data_dir, embedder or _open_embedder(settings), chroma_url=settings.chroma_url)
+
+
+def _open_embedder(settings: Settings) -> Embedder:
+    key = settings.embeddings_api_key or settings.openai_api_key
+    return open_embedder(
+        settings.embeddings,
+        base_url=settings.embeddings_base_url or settings.openai_base_url,
+        api_key=key.get_secret_value() if key else None,
+    )
