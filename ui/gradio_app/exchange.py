@@ -40,11 +40,7 @@ def duration(milliseconds: float) -> str:
 
 
 def _question(shown: Shown) -> str:
-    edit = (
-        f'<button type="button" class="ghost edit" data-act="edit" aria-label="Edit this question">{icons.EDIT}</button>'
-        if shown.finished
-        else ""
-    )
+    edit = _EDIT if shown.finished else ""
     return (
         '<h2 class="sr-only">You asked</h2>'
         f'<div class="question">{edit}<div class="bubble" dir="auto" data-question>{escape(shown.question)}</div></div>'
@@ -121,7 +117,7 @@ def _source(source: Source) -> str:
     return (
         f'<li><details data-source="{source.number}"><summary><span class="number">{source.number}</span>'
         f'<span class="place" dir="auto"><span class="title">{escape(source.title)}</span>{heading}</span>'
-        f'{meter}{icons.NEXT}</summary>'
+        f"{meter}{icons.NEXT}</summary>"
         f'<div class="passage prose">{passage_html(source.text, source.quote)}</div>{_link(source)}</details></li>'
     )
 
@@ -194,6 +190,9 @@ def _follow_ups(reply: Reply) -> str:
     return f'<section class="next" aria-label="Ask next"><h3>Ask next</h3><ul>{items}</ul></section>'
 
 
+_EDIT = (
+    f'<button type="button" class="ghost edit" data-act="edit" aria-label="Edit this question">{icons.EDIT}</button>'
+)
 _DOTS = '<span class="dots" aria-hidden="true"><i></i><i></i><i></i></span>'
 _STATES = {
     "pending": '<span class="spinner" role="img" aria-label="Working"></span>',

@@ -29,8 +29,9 @@ BUSY = "The last answer is still being written. Wait for it, or stop it first."
 log = logging.getLogger(__name__)
 
 # Every handler that changes the page yields or returns these, in this order; gr.skip() leaves one as it is.
-Change = tuple[Patch | dict[str, Any], dict[str, str] | dict[str, Any], str | dict[str, Any] | None]
-Changes = AsyncGenerator[tuple[*Change, str | dict[str, Any]]]  # … and the text in the question box
+Skip = dict[str, Any]
+Change = tuple[Patch | Skip, dict[str, str] | Skip]  # the transcript, the list of conversations
+Changes = AsyncGenerator[tuple[*Change, str | Skip]]  # … and the text in the question box
 
 
 class Handlers:
@@ -43,23 +44,21 @@ class Handlers:
 
     # Opening
 
-    async def load(self, conversation_id: str | None, utc_offset: float, request: gr.Request) -> tuple[*Change, float]:
-        """The page was loaded, perhaps with a conversation in its address; its clock is kept for the other events."""
-        return *await self._load(conversation_id or None, utc_offset, request), utc_offset
-
-    async def _load(self, conversation_id: str | None, utc_offset: float, request: gr.Request) -> Change:
+    async def load(self, conversation_id: str | None, utc_offset: float, request: gr.Request) -> Change:
+        """The page was loaded, perhaps with a conversation in its address."""
         try:
-            return await self._open(conversation_id, utc_offset, request)
+            return await self._open(conversation_id or None, utc_offset, request)
         except RuntimeError:
             return self._trouble(STARTING)
         except AttuneError as error:
             log.error("the page cannot open: %s", error)  # noqa: TRY400 (its message says all)
             return self._trouble("The assistant cannot be reached right now.")
 
-    async def open(self, utc_offset: float, event: gr.EventData, request: gr.Request) -> Change:
-        """A conversation was chosen, or a new one (then `id` is empty)."""
+    async def open(self, _: str | None, utc_offset: float, event: gr.EventData, request: gr.Request) -> Change:
+        """A conversation was chosen, or a new one (then its `id` is empty)."""
         self._leave(request)
-        return await self._open(_text(event, "id") or None, utc_offset, request, remember=_text(event, "remember") != "")
+        remember = _text(event, "remember") == "yes"
+        return await self._open(_text(event, "id") or None, utc_offset, request, remember=remember)
 
     async def delete(
         self, conversation_id: str | None, utc_offset: float, event: gr.EventData, request: gr.Request
@@ -73,33 +72,31 @@ class Handlers:
         if doomed == conversation_id:
             self._leave(request)
             return await self._open(None, utc_offset, request)
-        return gr.skip(), await self._list(conversation_id, utc_offset, request), gr.skip()
+        return gr.skip(), await self._list(conversation_id, utc_offset, request)
 
     async def _open(
         self, conversation_id: str | None, utc_offset: float, request: gr.Request, *, remember: bool = False
     ) -> Change:
-        patch, id_ = await self._transcript(conversation_id, _user(request), remember=remember)
-        return patch, await self._list(id_, utc_offset, request), id_
+        patch = await self._transcript(conversation_id, _user(request), remember=remember)
+        return patch, await self._list(patch.get("conversation"), utc_offset, request)
 
-    async def _transcript(
-        self, conversation_id: str | None, user_id: str, *, remember: bool
-    ) -> tuple[Patch, str | None]:
+    async def _transcript(self, conversation_id: str | None, user_id: str, *, remember: bool) -> Patch:
         if conversation_id is not None:
             try:
                 exchanges = await self._assistant().transcript(user_id, conversation_id)
             except ConversationNotFound:
                 patch = opened(None, [], welcome=await self._welcome())
                 patch["complaint"] = GONE
-                return patch, None
+                return patch
             shown = [Shown.restored(exchange) for exchange in exchanges]
-            return opened(conversation_id, shown, remember=remember), conversation_id
-        return opened(None, [], welcome=await self._welcome(), remember=remember), None
+            return opened(conversation_id, shown, remember=remember)
+        return opened(None, [], welcome=await self._welcome(), remember=remember)
 
     async def _welcome(self) -> str:
         return welcome_html(self._title, await self._assistant().starters())
 
     def _trouble(self, reason: str) -> Change:
-        return opened(None, [], welcome=trouble_html(self._title, reason)), {"html": ""}, None
+        return opened(None, [], welcome=trouble_html(self._title, reason)), {"html": ""}
 
     async def _list(self, current: str | None, utc_offset: float, request: gr.Request) -> dict[str, str]:
         conversations = await self._assistant().conversations(_user(request), limit=LISTED)
@@ -116,7 +113,7 @@ class Handlers:
                 async for change in changes:
                     yield change
         else:
-            yield gr.skip(), gr.skip(), gr.skip(), ""
+            yield gr.skip(), gr.skip(), ""
 
     async def ask_again(
         self, conversation_id: str | None, utc_offset: float, event: gr.EventData, request: gr.Request
@@ -126,30 +123,32 @@ class Handlers:
         instead_of = _text(event, "message_id") or None
         async with aclosing(self._converse(turn, utc_offset, request, instead_of=instead_of)) as changes:
             async for change in changes:
-                yield (*change[:3], gr.skip())  # the question box keeps what is in it
+                yield (*change[:2], gr.skip())  # the question box keeps what is in it
 
     async def _converse(
         self, turn: Turn, utc_offset: float, request: gr.Request, *, instead_of: str | None = None
     ) -> Changes:
         session = request.session_hash or ""
         if session in self._running:
-            yield refused(BUSY), gr.skip(), gr.skip(), gr.skip()
+            yield refused(BUSY, running=True), gr.skip(), gr.skip()
             return
         try:
             await self._make_room(turn, instead_of)
         except TurnRejected as error:
-            yield refused(_why(error)), gr.skip(), gr.skip(), gr.skip()
+            yield refused(_why(error)), gr.skip(), gr.skip()
             return
         running = self._running[session] = RunningTurn(self._assistant().stream(turn))
+        text: str | Skip = ""  # cleared once: the reader may be writing the next question already
         try:
             async for shown in self._watch(running, turn):
-                yield changed(shown, drop_from=instead_of), gr.skip(), shown.conversation_id or gr.skip(), ""
+                yield changed(shown, drop_from=instead_of), gr.skip(), text
+                text = gr.skip()
         finally:  # reached in the middle when the tab was closed
             if self._running.get(session) is running:
                 del self._running[session]
                 await running.stop()
         if not running.left:
-            yield gr.skip(), await self._list(shown.conversation_id, utc_offset, request), gr.skip(), gr.skip()
+            yield gr.skip(), await self._list(shown.conversation_id, utc_offset, request), gr.skip()
 
     async def _make_room(self, turn: Turn, instead_of: str | None) -> None:
         """See that the turn can be run before anything is taken away for it."""

@@ -32,6 +32,7 @@ BOOK = _icon("M5 5a2 2 0 0 1 2-2h12v15H7a2 2 0 0 0-2 2z", "M5 20a1.5 1.5 0 0 0 2
 MARK = (
     '<svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">'
     '<rect width="32" height="32" rx="9"/>'
-    '<path d="M9 8.5h14a2.5 2.5 0 0 1 2.5 2.5v8a2.5 2.5 0 0 1-2.5 2.5h-6.2L12 25.4v-3.9H9A2.5 2.5 0 0 1 6.5 19v-8A2.5 2.5 0 0 1 9 8.5z"/>'
+    '<path d="M9 8.5h14a2.5 2.5 0 0 1 2.5 2.5v8a2.5 2.5 0 0 1-2.5 2.5h-6.2L12 25.4v-3.9H9'
+    'A2.5 2.5 0 0 1 6.5 19v-8A2.5 2.5 0 0 1 9 8.5z"/>'
     '<path d="M11 13.2h7M11 16.9h4.4"/><circle cx="21" cy="15" r="1.9"/></svg>'
 )

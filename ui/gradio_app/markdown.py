@@ -5,7 +5,7 @@ links lead only to http, https and mail addresses, and `[1]` in an answer become
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from functools import cache
 from html import escape
 from typing import Any
@@ -18,7 +18,7 @@ from markdown_it.utils import OptionsDict
 
 from ui.gradio_app.icons import COPY
 
-Env = dict[str, Any]
+Env = MutableMapping[str, Any]
 
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 _PIECE = re.compile("([ \\t]*\\[\\d{1,3}\\]|[\ue000\ue001])")
@@ -36,7 +36,7 @@ def answer_html(text: str, titles: Mapping[int, str], *, streaming: bool = False
     a marker whose end has not come yet is held back."""
     if streaming:
         text = _UNFINISHED_MARKER.sub("", text)
-    return _parser().render(text.translate(_SENTINELS), {"titles": titles})
+    return _rendered(text.translate(_SENTINELS), {"titles": titles})
 
 
 def passage_html(text: str, quote: str) -> str:
@@ -44,8 +44,14 @@ def passage_html(text: str, quote: str) -> str:
     text, quote = text.translate(_SENTINELS), quote.translate(_SENTINELS)
     spans = _find(text, quote)
     if not spans:
-        return f'<blockquote dir="auto">{escape(quote)}</blockquote>' * bool(quote.strip()) + _parser().render(text, {})
-    return _parser().render(_with_sentinels(text, spans), {"marked": False})
+        before = f'<blockquote dir="auto">{escape(quote)}</blockquote>' if quote.strip() else ""
+        return before + _rendered(text, {})
+    return _rendered(_with_sentinels(text, spans), {"marked": False})
+
+
+def _rendered(text: str, env: Env) -> str:
+    html: str = _parser().render(text, env)
+    return html
 
 
 def _find(text: str, quote: str) -> list[tuple[int, int]]:
@@ -65,9 +71,10 @@ def _with_sentinels(text: str, spans: Sequence[tuple[int, int]]) -> str:
     """The text with sentinels around the spans, set inside list markers, heading marks, table bars and emphasis, which
     they would keep from being recognised."""
     out, last = [], 0
-    for start, end in spans:
-        start += len(_BLOCK_PREFIX.match(text[start:end]).group())  # type: ignore[union-attr]  # it matches nothing, too
-        end = start + _BLOCK_SUFFIX.search(text[start:end]).start()  # type: ignore[union-attr]
+    for span in spans:
+        words = text[slice(*span)]
+        start = span[0] + len(_BLOCK_PREFIX.match(words).group())  # type: ignore[union-attr]  # it matches nothing, too
+        end = start + _BLOCK_SUFFIX.search(text[start : span[1]]).start()  # type: ignore[union-attr]
         out += [text[last:start], _START, text[start:end], _END]
         last = end
     return "".join([*out, text[last:]])

@@ -23,14 +23,15 @@ from ui.gradio_app.visitor import VisitorCookie, visitor
 _ICON = re.compile(r"<!-- icon (\w+) -->")
 STATIC = Path(__file__).parent / "static"
 AT_ONCE = 64  # turns that may stream at the same time; the assistant itself puts those of one conversation in order
-# What the browser tells when the page loads: the conversation in the address, and its clock's distance from UTC.
-WHERE_AND_WHEN = """() => [new URLSearchParams(location.search).get("c") ?? "", -new Date().getTimezoneOffset()]"""
+# What the browser tells with its events, after `given`: which conversation is open (the address says so, whatever is
+# still under way), and how far its clock is from UTC, in minutes.
+WHERE = """(given) => [{given}new URLSearchParams(location.search).get("c") ?? "", -new Date().getTimezoneOffset()]"""
 
 
 def mount_page(app: FastAPI, assistant: Callable[[], Assistant], settings: Settings) -> FastAPI:
     """The application with the page at `/`, and with a cookie that tells its visitors apart."""
     app.add_middleware(VisitorCookie)
-    return gr.mount_gradio_app(
+    mounted: FastAPI = gr.mount_gradio_app(
         app,
         build_page(Handlers(assistant, settings.title), settings.title),
         path="/",
@@ -49,20 +50,22 @@ def mount_page(app: FastAPI, assistant: Callable[[], Assistant], settings: Setti
         theme=theme(),
         head=f"<style>{variables_css()}{(STATIC / 'page.css').read_text('utf-8')}</style>",  # `css` would rewrite it
     )
+    return mounted
 
 
 def build_page(handlers: Handlers, title: str) -> gr.Blocks:
     """The page alone. Its queue takes many turns at once, in this process."""
-    with gr.Blocks(title=title, analytics_enabled=False, fill_width=True, fill_height=True) as page:
+    page = gr.Blocks(title=title, analytics_enabled=False, fill_width=True, fill_height=True)
+    with page:
         with gr.Row(elem_id="app", equal_height=False):
             sidebar = _html("sidebar", {"title": title})
             with gr.Column(elem_id="main"):
                 transcript = _html("transcript", {})
                 text, send, stop = _composer()
-        conversation = gr.Textbox(visible=False)
-        clock = gr.Number(0, visible=False)
+        conversation, clock = gr.Textbox(visible=False), gr.Number(0, visible=False)
         _wire(page, handlers, Parts(sidebar, transcript, text, send, stop, conversation, clock))
-    return page.queue(default_concurrency_limit=AT_ONCE, api_open=False)
+    page.queue(default_concurrency_limit=AT_ONCE, api_open=False)
+    return page
 
 
 def _html(name: str, value: dict[str, str]) -> gr.HTML:
@@ -79,7 +82,7 @@ def _html(name: str, value: dict[str, str]) -> gr.HTML:
 
 @dataclass(frozen=True)
 class Parts:
-    """What stands on the page; the last two cannot be seen."""
+    """What stands on the page; the last two cannot be seen, and are filled in by the browser when an event is sent."""
 
     sidebar: gr.HTML
     transcript: gr.HTML
@@ -92,19 +95,23 @@ class Parts:
 
 def _wire(page: gr.Blocks, handlers: Handlers, on: Parts) -> None:
     """Which handler answers what. All are private: the HTTP API is elsewhere."""
-    changed = [on.transcript, on.sidebar, on.conversation]
+    changed = [on.transcript, on.sidebar]
     asked = [*changed, on.text]
     where = [on.conversation, on.clock]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    aside: dict[str, Any] = quiet | {"queue": False}  # at once, also while turns fill the queue
+    here: dict[str, Any] = quiet | {"js": WHERE.replace("{given}", "")}
+    aside: dict[str, Any] = {"queue": False}  # at once, also while turns fill the queue
+    # The browser need not hold back a question while another one runs: the handler knows whether it may.
+    turn: dict[str, Any] = {"concurrency_id": "turns", "trigger_mode": "multiple"}
+    asking = quiet | turn | {"js": WHERE.replace("{given}", "given, ")}
 
-    page.load(handlers.load, where, [*changed, on.clock], js=WHERE_AND_WHEN, **quiet)
-    gr.on([on.text.submit, on.send.click], handlers.ask, [on.text, *where], asked, concurrency_id="turns", **quiet)
-    on.transcript.ask(handlers.ask_again, where, asked, concurrency_id="turns", **quiet)
-    on.stop.click(handlers.stop, None, None, **aside)
-    on.transcript.rate(handlers.rate, None, None, **aside)
-    on.sidebar.open(handlers.open, [on.clock], changed, **aside)
-    on.sidebar.remove(handlers.delete, where, changed, **aside)
+    page.load(handlers.load, where, changed, **here)
+    gr.on([on.text.submit, on.send.click], handlers.ask, [on.text, *where], asked, **asking)
+    on.transcript.ask(handlers.ask_again, where, asked, **here, **turn)
+    on.stop.click(handlers.stop, None, None, **quiet, **aside)
+    on.transcript.rate(handlers.rate, None, None, **quiet, **aside)
+    on.sidebar.open(handlers.open, where, changed, **here, **aside)
+    on.sidebar.remove(handlers.delete, where, changed, **here, **aside)
 
 
 def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button]:

@@ -64,9 +64,9 @@ def changed(shown: Shown, *, drop_from: str | None = None) -> Patch:
     return patch
 
 
-def refused(reason: str) -> Patch:
+def refused(reason: str, *, running: bool = False) -> Patch:
     """Nothing changes but the line that says why the message was not taken."""
-    return Patch(revision=_revision(), whole=False, running=False, status="", exchanges=[], complaint=reason)
+    return Patch(revision=_revision(), whole=False, running=running, status="", exchanges=[], complaint=reason)
 
 
 def welcome_html(title: str, starters: Sequence[str]) -> str:

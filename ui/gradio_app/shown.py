@@ -1,8 +1,8 @@
-"""What the page knows of one exchange: built from a turn's events, or from the transcript. Nothing here decides or draws.
+"""What the page knows of one exchange: built from a turn's events, or from the transcript.
 
-    shown = Shown(question)
-    for event in events:
-        shown = shown.after(event)
+shown = Shown(question)
+for event in events:
+    shown = shown.after(event)
 """
 
 from dataclasses import dataclass, replace
@@ -57,9 +57,9 @@ class Shown:
     @classmethod
     def restored(cls, exchange: Exchange) -> Self:
         """An exchange of the transcript, as it was shown when it was new."""
-        return cls(
-            question=exchange.question, message_id=exchange.message_id, rating=exchange.rating
-        )._with_reply(exchange.reply)
+        return cls(question=exchange.question, message_id=exchange.message_id, rating=exchange.rating)._with_reply(
+            exchange.reply
+        )
 
     @property
     def finished(self) -> bool:

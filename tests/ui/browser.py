@@ -1,0 +1,126 @@
+"""A real browser on a real server: what tests of the page share."""
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+
+import pytest
+from fastapi import FastAPI
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.ui.live import serving
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def chromium() -> str:
+    """The path of a Chromium; the test is skipped, and says why, where there is none."""
+    found = next((path for path in map(shutil.which, NAMES) if path), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the PATH")
+    return found
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A headless browser that phones nobody."""
+    path = chromium()
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield launched
+        launched.close()
+
+
+@contextmanager
+def served(make_app: Callable[[], AbstractAsyncContextManager[FastAPI]]) -> Iterator[str]:
+    """The address of an application that runs in a thread of its own."""
+    started, addresses, failures = threading.Event(), list[str](), list[BaseException]()
+    loop = asyncio.new_event_loop()
+    done = asyncio.Event()
+
+    async def run() -> None:
+        async with make_app() as app, serving(app, patience=0.2) as (address, _):
+            addresses.append(address)
+            started.set()
+            await done.wait()
+
+    def work() -> None:
+        try:
+            loop.run_until_complete(run())
+        except BaseException as error:  # noqa: BLE001 - raised again where the test can see it
+            failures.append(error)
+        finally:
+            started.set()
+            loop.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    started.wait(60)
+    try:
+        if addresses:
+            yield addresses[0]
+    finally:
+        if thread.is_alive():
+            loop.call_soon_threadsafe(done.set)
+        thread.join(30)
+    if failures:
+        raise failures[0]
+
+
+class Visit:
+    """One reader's browser: notes what the page complains about and whom it asks."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.address = address
+        self.complaints: list[str] = []
+        self.outside: list[str] = []
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._asked)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # Gradio's client says so when a reload breaks a request that it was still reading.
+        left = "AbortError" in message.text or "Connection errored out" in message.text
+        if message.type in ("error", "warning") and not left:
+            self.complaints.append(message.text)
+
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.outside.append(request.url)
+
+    def open(self, path: str = "/") -> None:
+        """Load the page and wait until it shows what the server said."""
+        self.page.goto(self.address + path)
+        self.page.locator("#transcript .ready").wait_for()
+
+    def ask(self, text: str) -> None:
+        """Ask by keyboard, and wait for the end of the answer."""
+        before = self.page.locator("article").count()
+        box = self.page.get_by_role("textbox", name="Your question")
+        box.fill(text)
+        box.press("Enter")
+        self.page.locator("article").nth(before).wait_for()
+        self.finished()
+
+    def finished(self) -> None:
+        """Wait until nothing is being written."""
+        self.page.locator("#app:not([data-running])").wait_for()
+        self.page.locator("article").last.locator(".actions, .failure").wait_for()
+
+    @property
+    def last(self) -> str:
+        """The words of the last answer."""
+        return self.page.locator("article").last.locator(".answer-part").inner_text()
