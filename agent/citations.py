@@ -25,6 +25,7 @@ _MOST_HELD = 2048
 _LONGEST_TAG = 512
 _LONGEST_LABEL = 1000
 _WIDEST_RANGE = 50
+_DEEPEST = 16
 
 _SEPARATOR = r"[ ]?[,;\u2013\u2014-][ ]?"
 _NUMBERS = rf"\d{{1,3}}(?:{_SEPARATOR}\^?\d{{1,3}}){{0,30}}"
@@ -272,6 +273,8 @@ class CitationFilter:
                 depth += 1 if match[0] in "([" else -1
             if depth == 0:
                 return match.end()
+            if depth > _DEEPEST:
+                return -1
         return -1 if final or blank or limit == at + _MOST_HELD else None
 
     def _reduce(self, at: int, end: int) -> None:
