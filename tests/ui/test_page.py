@@ -263,7 +263,7 @@ def _too_wide(visit: Visit) -> list[str]:
     """Elements that stick out of the page at the side, and the page itself when it can be scrolled there."""
     found: list[str] = visit.page.evaluate(
         """() => [document.scrollingElement, ...document.querySelectorAll(".scroller, #composer, article")]
-            .filter((one) => Math.max(one.scrollWidth - one.clientWidth, one.getBoundingClientRect().right - innerWidth) > 1)
+            .filter((one) => one.scrollWidth > one.clientWidth + 1 || one.offsetWidth > innerWidth)
             .map((one) => one.outerHTML.slice(0, 200))"""
     )
     return found

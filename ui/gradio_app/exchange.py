@@ -79,8 +79,8 @@ def _answer(shown: Shown) -> str:
     titles = {source.number: _place(source) for source in shown.sources}
     body = answer_html(shown.answer, titles, streaming=not shown.finished)
     head = '<h2 class="sr-only">Answer</h2>' if shown.answer else ""
-    caret = '<span class="caret"></span>' if shown.answer and not shown.finished else ""
-    return f'{head}{_verdict(shown)}<div class="prose">{body}{caret}</div>{_notices(shown)}'
+    writing = "" if shown.finished else " writing"
+    return f'{head}{_verdict(shown)}<div class="prose{writing}">{body}</div>{_notices(shown)}'
 
 
 def _verdict(shown: Shown) -> str:

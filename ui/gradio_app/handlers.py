@@ -11,7 +11,7 @@ import gradio as gr
 
 from agent.assistant import Assistant, Turn
 from agent.errors import ConversationNotFound, TurnRejected
-from agent.events import Failed
+from agent.events import Failed, Replied
 from knowledge_base.errors import AttuneError
 from ui.gradio_app.conversations import conversations_html
 from ui.gradio_app.patches import Patch, changed, opened, refused, trouble_html, welcome_html
@@ -178,7 +178,7 @@ class Handlers:
         if shown.conversation_id is not None:
             for exchange in await self._assistant().transcript(turn.user_id, shown.conversation_id):
                 if exchange.message_id == shown.message_id:
-                    return Shown.restored(exchange)
+                    return shown.after(Replied(reply=exchange.reply))
         return shown.after(BROKE)
 
     # Around an answer

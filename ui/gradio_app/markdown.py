@@ -28,7 +28,15 @@ _START, _END = "\ue000", "\ue001"  # private use: they stand for the ends of the
 _SENTINELS = str.maketrans("", "", _START + _END)
 _BLOCK_PREFIX = re.compile(r"(?:[ \t]*(?:[-*+]|\d{1,9}[.)]|#{1,6}|>)[ \t]+|[ \t]*\|[ \t]*|[ \t\r\n]+)*[*_~]*")
 _BLOCK_SUFFIX = re.compile(r"[\s|]*[*_~]*[\s|]*\Z")
-_WITH_DIRECTION = {"paragraph_open", "heading_open", "list_item_open", "th_open", "td_open", "blockquote_open"}
+_WITH_DIRECTION = {
+    "paragraph_open",
+    "heading_open",
+    "bullet_list_open",
+    "ordered_list_open",
+    "th_open",
+    "td_open",
+    "blockquote_open",
+}
 
 
 def answer_html(text: str, titles: Mapping[int, str], *, streaming: bool = False) -> str:

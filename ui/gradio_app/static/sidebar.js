@@ -15,6 +15,7 @@ function show(open) {
   if (element.classList.contains("drawer-open") === open) return;
   element.classList.toggle("drawer-open", open);
   menu.setAttribute("aria-expanded", String(open));
+  document.getElementById("main").inert = open;
   if (open) drawer.querySelector("button, a").focus();
   else menu.focus();
 }
