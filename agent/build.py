@@ -17,7 +17,7 @@ from agent.llm import open_model
 from agent.nodes import TurnNodes
 from agent.settings import Settings
 from agent.starters import starters
-from agent.tokens import TokenCounter, fit
+from agent.tokens import TokenCounter, fit, tool_tokens
 from knowledge_base.embeddings import Embedder
 from knowledge_base.knowledge import KnowledgeBase
 from tools.conversations import ConversationStore
@@ -85,7 +85,7 @@ async def _open_nodes(
         stack.push_async_callback(guarded.aclose)
     # The exact token table comes from OpenAI's own storage: asked only by those who talk to OpenAI anyway.
     counter = TokenCounter(settings.model, fetch=guarded is not None and settings.openai_base_url is None)
-    budget = settings.model_context_tokens - settings.model_answer_tokens
+    budget = settings.model_context_tokens - settings.model_answer_tokens - tool_tokens(tools)
     nodes = TurnNodes(
         model=guarded,
         extractive=GuardedModel(ExtractiveChatModel(embed=knowledge.embedder.embed), tools=tools),

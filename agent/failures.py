@@ -29,16 +29,19 @@ _HINTS: dict[FailureKind, str] = {
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|key|Bearer)[-_ ][\w*.\-]{8,}", re.IGNORECASE)
 _URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 _SHOWN_CHARS = 300
+_BROKEN_READING = (LookupError, TypeError, AttributeError, AssertionError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed try. `retry_after` is what the server asked for, in seconds."""
+    """One failed try. `retry_after` is what the server asked for, in seconds; `unexpected` says that no server or
+    network reported it, but that reading the answer broke."""
 
     kind: FailureKind
     text: str
     retryable: bool
     retry_after: float | None = None
+    unexpected: bool = False
 
 
 class StreamBroke(ConnectionError):
@@ -60,6 +63,7 @@ def diagnose(error: BaseException, secrets: Sequence[str] = ()) -> Failure:
         _clean(_words(error), secrets) + hint,
         retryable=kind in _RETRYABLE and not lasting,
         retry_after=_retry_after(error),
+        unexpected=isinstance(error, _BROKEN_READING),
     )
 
 
@@ -86,7 +90,7 @@ def _kind_of_event(error: BaseException) -> FailureKind:
 def _words(error: BaseException) -> str:
     status = getattr(error, "status_code", None)
     said = str(getattr(error, "message", None) or error) or type(error).__name__
-    if isinstance(error, LookupError | TypeError | AttributeError):
+    if isinstance(error, _BROKEN_READING):
         return f"the answer is malformed ({type(error).__name__}: {said})"
     if said == "Connection error.":
         said = f"{said} {_root(error)}"

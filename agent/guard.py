@@ -172,7 +172,8 @@ class GuardedModel:
             if not is_foreign(error):
                 raise
             failure = diagnose(error, self._secrets)
-            log.debug("%s: a try failed", self.name, exc_info=not self._secrets)
+            if failure.unexpected:  # a malformed answer, or a mistake of ours: the trace tells which
+                log.warning("%s: %s", self.name, failure.text, exc_info=error)
         else:
             return None
         await attempt.aclose()
@@ -202,6 +203,8 @@ class GuardedModel:
             if not is_foreign(error):
                 raise
             failure = diagnose(error, self._secrets)
+            if failure.unexpected:
+                log.warning("%s: %s", self.name, failure.text, exc_info=error)
             raise ModelCut(f"{self.name}: {failure.text}", failure.kind) from None
 
 

@@ -111,7 +111,7 @@ class CompatibleChatOpenAI(ChatOpenAI):
             payload[name] = limit
         for refused in self._refused:
             payload.pop(refused, None)
-        if "tools" in self._refused:
+        if "tools" in self._refused and "messages" in payload:
             payload.pop("tool_choice", None)
             payload["messages"] = _without_tools(payload["messages"])
         for message in payload.get("messages", ()):

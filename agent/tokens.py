@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Protocol
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import BaseTool
 
 log = logging.getLogger(__name__)
 
@@ -197,6 +198,13 @@ def _fetch(table: Table, path: Path) -> None:
 
 
 # Fitting a prompt
+
+
+def tool_tokens(tools: Sequence[BaseTool]) -> int:
+    """What offering these tools takes of a prompt: their descriptions travel with it. Estimated."""
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+
+    return sum(estimated(json.dumps(convert_to_openai_tool(offered))) + PER_MESSAGE for offered in tools)
 
 
 def fit(messages: Sequence[AnyMessage | BaseMessage], *, budget: int, counter: TokenCounter) -> list[BaseMessage]:

@@ -577,6 +577,16 @@ async def test_any_langchain_model_can_be_guarded() -> None:
     assert asked.error is None
 
 
+async def test_a_trace_tells_a_malformed_answer_from_a_mistake_of_ours(
+    server: ModelServer, open_: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script(Raw(b'data: {"choices": [{}]}\n\n'))
+    assert (await ask(open_())).error is not None
+    [record] = [record for record in caplog.records if record.name == "agent.guard"]
+    assert "KeyError" in record.getMessage()
+    assert record.exc_info
+
+
 async def test_our_own_mistakes_are_not_blamed_on_the_model(server: ModelServer, open_: Open) -> None:
     class Mistake(Exception):
         pass

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool
 
 from agent import tokens
-from agent.tokens import Table, TokenCounter, estimated, fit, table_path, truncated
+from agent.tokens import Table, TokenCounter, estimated, fit, table_path, tool_tokens, truncated
 from tests.model_server import blackhole
 
 SYSTEM = SystemMessage("Answer from the passages.")
@@ -175,6 +176,17 @@ def test_a_text_is_cut_after_a_sentence() -> None:
 )
 def test_estimates_err_high(text: str, true: int) -> None:
     assert true <= estimated(text) <= true * 2
+
+
+def test_tools_take_room_too() -> None:
+    @tool
+    def look(query: str) -> str:
+        """Look something up in the documents, as a whole question."""
+        return query
+
+    assert tool_tokens([]) == 0
+    assert 40 < tool_tokens([look]) < 150
+    assert tool_tokens([look, look]) == 2 * tool_tokens([look])
 
 
 def test_no_model_and_unknown_models_are_estimated() -> None:
