@@ -26,7 +26,8 @@ _HINTS: dict[FailureKind, str] = {
     "bad_response": "check that OPENAI_BASE_URL is the root of an OpenAI-compatible API, such as http://host:port/v1",
     "timeout": "see ATTUNE_MODEL_FIRST_TOKEN_TIMEOUT, ATTUNE_MODEL_IDLE_TIMEOUT and ATTUNE_MODEL_RETRY_BUDGET",
 }
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|key|Bearer)[-_ ][\w*.\-]{8,}", re.IGNORECASE)
+_KEY_LIKE = re.compile(r"\b(?:(?:sk|pk|rk)[-_]|Bearer )[\w*.\-]{8,}", re.IGNORECASE)
+_SHORTEST_SECRET = 6
 _URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 _SHOWN_CHARS = 300
 _BROKEN_READING = (LookupError, TypeError, AttributeError, AssertionError, RuntimeError)
@@ -106,8 +107,9 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _clean(text: str, secrets: Sequence[str]) -> str:
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "***")
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:  # a made-up key for a local server is no secret, and may be any word
+            text = text.replace(secret, "***")
     text = _URL_CREDENTIALS.sub("***@", _KEY_LIKE.sub("***", text))
     text = " ".join(text.split())
     return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"

@@ -397,6 +397,7 @@ async def test_the_key_is_in_no_message(server: ModelServer, open_: Open, caplog
         assert KEY not in line
         assert "sk-another" not in line
         assert "\n" not in line
+    assert "Incorrect API key provided: ***" in str(asked.error)
 
 
 # Failures after the first token
