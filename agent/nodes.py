@@ -7,7 +7,8 @@ context, so that a turn that is stopped half way can still be kept.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
@@ -45,7 +46,7 @@ class Speaker(Protocol):
 
     name: str
 
-    def stream(self, messages: Sequence[BaseMessage], *, tools: bool) -> AsyncIterator[AIMessageChunk]: ...
+    def stream(self, messages: Sequence[BaseMessage], *, tools: bool) -> AsyncGenerator[AIMessageChunk]: ...
 
 
 class TurnNodes:
@@ -150,9 +151,12 @@ class TurnNodes:
             context.said.append(text)
             emit(Token(text=text))
 
-        async for rest in speaker.stream(messages, tools=tools):
-            say(citations.feed(str(rest.text)))
-        say(citations.flush())
+        try:
+            async with aclosing(speaker.stream(messages, tools=tools)) as chunks:
+                async for rest in chunks:
+                    say(citations.feed(str(rest.text)))
+        finally:
+            say(citations.flush())  # also what was held back when the answer broke off
         return _finished("".join(said), rest)
 
     async def learn(self, state: ConversationState, runtime: Runtime[TurnContext]) -> ConversationState:
