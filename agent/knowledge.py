@@ -9,7 +9,9 @@ from knowledge_base.knowledge import KnowledgeBase, open_knowledge_base
 
 def open_knowledge(settings: Settings, embedder: Embedder | None = None) -> AbstractContextManager[KnowledgeBase]:
     """The knowledge base of these settings, for searches and for ingest."""
-    return open_knowledge_base(settings.data_dir, embedder or configured_embedder(settings), chroma_url=settings.chroma_url)
+    return open_knowledge_base(
+        settings.data_dir, embedder or configured_embedder(settings), chroma_url=settings.chroma_url
+    )
 
 
 def configured_embedder(settings: Settings) -> Embedder:
