@@ -1,5 +1,6 @@
 """The chat page in a real browser: what a reader does, by keyboard where it can be done so."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Literal
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from agent.assistant import Exchange, Turn
 from agent.events import Event, Failed, Notice
@@ -46,6 +47,8 @@ def script(turn: Turn) -> list[Event]:
         return [*play("")[:2], Failed(code="internal", message="Something broke.", retryable=True)]
     if "unknown" in text:
         return play("Nothing was found.", sources=[source(1, score=0.2)], answered=False, confidence=0.1, follow_ups=[])
+    if "code" in text:
+        return play("Run [1]:\n\n```sh\na < b\n```", sources=[source(1)])
     if "long" in text:
         return play(" ".join(f"word{number}" for number in range(2_000)))
     return play()
@@ -74,14 +77,22 @@ def chrome() -> Iterator[Browser]:
         yield launched
 
 
-@pytest.fixture
-def visit(chrome: Browser, address: str) -> Iterator[Visit]:
+@pytest.fixture(scope="module")
+def desk(chrome: Browser) -> Iterator[BrowserContext]:
     with chrome.new_context(viewport={"width": 1280, "height": 860}) as context:
-        visit = Visit(context, address)
-        visit.open()
-        yield visit
-        assert visit.complaints == []
-        assert visit.outside == []
+        yield context
+
+
+@pytest.fixture
+def visit(desk: BrowserContext, address: str) -> Iterator[Visit]:
+    """A reader who was never here, though the browser has the page's files already."""
+    desk.clear_cookies()
+    visit = Visit(desk, address)
+    visit.open()
+    yield visit
+    visit.page.close()
+    assert visit.complaints == []
+    assert visit.outside == []
 
 
 def test_a_question_by_keyboard_is_answered_with_sources_that_open(visit: Visit) -> None:
@@ -138,6 +149,48 @@ def test_stop_keeps_what_was_said(visit: Visit) -> None:
     assert "word1999" not in visit.last
     page.reload()
     expect(page.locator(".answer-part")).to_contain_text("word40")
+
+
+def test_closing_the_tab_stops_the_turn(chrome: Browser, address: str, assistant: Remembering) -> None:
+    with chrome.new_context() as context:
+        visit = Visit(context, address)
+        visit.open()
+        visit.page.get_by_role("textbox", name="Your question").fill("A long story for nobody")
+        visit.page.keyboard.press("Enter")
+        expect(visit.page.locator(".answer-part")).to_contain_text("word10")
+    deadline = time.monotonic() + 5
+    while (
+        not (left := [turn for turn in assistant.stopped if "for nobody" in turn.text]) and time.monotonic() < deadline
+    ):
+        time.sleep(0.05)
+    assert len(left) == 1
+
+
+def test_a_message_that_is_too_long_stays_in_the_box(visit: Visit, assistant: Remembering) -> None:
+    page = visit.page
+    box = page.get_by_role("textbox", name="Your question")
+    box.fill("x" * 20_001)
+    box.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="at most 20000")).to_be_visible()
+    expect(box).to_have_value("x" * 20_001)
+    box.fill("   ")
+    box.press("Enter")
+    box.fill("Short\nand clear")
+    box.press("Enter")
+    visit.finished()
+    expect(page.locator("[data-question]")).to_have_text(["Short\nand clear"], use_inner_text=True)
+    expect(page.get_by_role("alert").filter(has_text="at most")).to_have_count(0)
+
+
+def test_an_answer_and_its_code_can_be_copied(visit: Visit) -> None:
+    visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visit.ask("Show code")
+    visit.page.get_by_role("button", name="Copy code").click()
+    assert visit.page.evaluate("navigator.clipboard.readText()") == "a < b\n"
+    visit.page.get_by_role("button", name="Copy the answer").click()
+    copied = visit.page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("Run [1]:\n\n```sh\na < b\n```")
+    assert copied.endswith("[1] Article 1 › Section 1 https://help.example/article-1#section-1")
 
 
 def test_editing_a_question_replaces_it_and_what_came_after(visit: Visit) -> None:

@@ -113,7 +113,7 @@ class Handlers:
                 async for change in changes:
                     yield change
         else:
-            yield gr.skip(), gr.skip(), ""
+            yield gr.skip(), gr.skip(), gr.skip()
 
     async def ask_again(
         self, conversation_id: str | None, utc_offset: float, event: gr.EventData, request: gr.Request
