@@ -12,7 +12,7 @@ _FLAGS = re.MULTILINE | re.DOTALL
 # Every scanner finds code first, so that what looks like markup inside code is passed over with it. Possessive
 # quantifiers and bounded lengths keep the scanners from going back over long texts.
 _FENCE = r"""
-    (?P<fence> ^[ \t>]*+ (?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?  (?P<mark>`{3,}(?=[^`\n]*$)|~{3,}) [^\n]*+ \n
+    (?P<fence> ^[ \t>]*+ (?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?  (?P<mark>`{3,}+(?=[^`\n]*$)|~{3,}+) [^\n]*+ \n
         (?: .*? ^[ \t>]* (?P=mark)[`~]*[ \t]*$ | .* ) )
 """
 _SPAN = r"""
@@ -22,8 +22,8 @@ _MARKUP = re.compile(
     _FENCE
     + _SPAN
     + r"""
-    | (?P<comment> <!--.*?(?:-->|\Z) | \{/\*.*?\*/\} )
-    | (?P<embedded> <(?P<element>script|style|svg|iframe)\b[^>]*+> .*? </(?P=element)\s*> )
+    | (?P<comment> <!--.*?(?:-->|\Z) | \{/\* (?:(?!\{/\*).)*? \*/\} )
+    | (?P<embedded> <(?P<element>script|style|svg|iframe)\b[^>]*+> (?:(?!<(?P=element)\b).)*? </(?P=element)\s*> )
     | (?P<tag> <(?P<closing>/?) (?P<name>[A-Za-z][\w.:-]*+)
         (?P<attributes> (?: [\s/] (?: [^<>{}"'] | "[^"]{0,2000}" | '[^']{0,2000}'
             | \{ (?:[^{}] | \{ (?:[^{}] | \{[^{}]*+\} )*+ \} )*+ \} )*+ )? ) > )
@@ -76,7 +76,7 @@ _WORDS = ("mod", "k", "keys", "label", "title", "text", "name", "value")  # what
 _KEYS = frozenset({"Key", "Kbd", "Shortcut"})
 
 _FILE_NAME = re.compile(r"[\w.-]+\.(?:png|jpe?g|gif|svg|webp|avif|bmp)", re.IGNORECASE)
-_FENCE_LINE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}(?=[^`\n]*$)|~{3,})")
+_FENCE_LINE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}+(?=[^`\n]*$)|~{3,}+)")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 _DIRECTIVE = re.compile(r"^(?P<indent>[ \t>]*):{3,}[ \t]*(?:[\w-]+)?[ \t]*(?P<title>.*?)[ \t]*$")
 _ADMONITION = re.compile(
@@ -145,7 +145,7 @@ def _without_modules(text: str, *, mdx: bool) -> str:
 
 
 def _without_containers(text: str) -> Iterator[str]:
-    """Without the fences of `:::note` and `!!! note`; their titles become bold lines, their text comes to the margin."""
+    """Without the fences of `:::note` and `!!! note`; titles become bold lines, text comes to the margin."""
     indents: list[int] = []  # of the MkDocs blocks that are open
     for line, is_code in _lines(text):
         indent = len(line) - len(line.lstrip(" \t"))
