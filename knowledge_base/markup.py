@@ -85,7 +85,7 @@ _ADMONITION = re.compile(
 
 _MODULE_LINE = re.compile(r"^import[ \t]+(?:[\w*{][^'\"\n]*[ \t]from[ \t]*)?['\"][^'\"\n]+['\"];?[ \t]*$")
 _MODULE = re.compile(
-    r"^(?:import[ \t]*(?:['\"]|[\w*{][^'\"\n]*(?:from[ \t]*['\"]|[{,][ \t]*$))"
+    r"^(?:import[ \t]*(?:['\"]|[\w*{][^'\"\n]*from[ \t]*['\"]|[^'\"\n]*\{[^}'\"\n]*$)"
     r"|export[ \t]+(?:default|const|let|var|function|class|async|\*|\{))"
 )
 

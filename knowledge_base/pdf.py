@@ -23,6 +23,7 @@ _ENDS_BLOCK = re.compile(r"[.!?:;…][\"'”’)\]]*$")
 _STARTS_BLOCK = re.compile(r"[•◦▪‣●○■·*–—-]\s|\(?\d{1,3}[.)]\s|#{1,6}\s")
 _BULLET = re.compile(r"^[•◦▪‣●○■·]\s*")
 _EDGE_LINES = 2  # at the top and the bottom of a page, where running heads and page numbers stand
+_NARROW = 40  # characters: no page of prose has shorter lines
 _FULL_LINE = 0.75  # of the page's usual line length: a shorter line probably ends its paragraph
 
 
@@ -94,7 +95,7 @@ def _is_number(line: str) -> bool:
 
 def _paragraphs(lines: list[str]) -> list[str]:
     """Lines joined where the text runs on: a full line goes on in the next, unless that begins an item of a list."""
-    usual = sorted(map(len, lines))[int(0.9 * len(lines))] if lines else 0
+    usual = max(_NARROW, sorted(map(len, lines))[int(0.9 * len(lines))] if lines else 0)
     paragraphs: list[str] = []
     runs_on = False
     for line in lines:
