@@ -141,14 +141,13 @@ class Handlers:
         text: str | Skip = ""  # cleared once: the reader may be writing the next question already
         try:
             async for shown in self._watch(running, turn):
-                yield changed(shown, drop_from=instead_of), gr.skip(), text
+                listed = await self._list(shown.conversation_id, utc_offset, request) if shown.finished else gr.skip()
+                yield changed(shown, drop_from=instead_of), listed, text
                 text = gr.skip()
         finally:  # reached in the middle when the tab was closed
             if self._running.get(session) is running:
                 del self._running[session]
                 await running.stop()
-        if not running.left:
-            yield gr.skip(), await self._list(shown.conversation_id, utc_offset, request), gr.skip()
 
     async def _make_room(self, turn: Turn, instead_of: str | None) -> None:
         """See that the turn can be run before anything is taken away for it."""
@@ -188,6 +187,9 @@ class Handlers:
         running = self._running.get(request.session_hash or "")
         if running is not None:
             await running.stop()
+
+    async def nudge(self) -> None:
+        """The page heard nothing for a while. This event has it listen again; static/transcript.js says why."""
 
     async def rate(self, event: gr.EventData, request: gr.Request) -> None:
         """An answer was rated, or its rating withdrawn."""

@@ -105,9 +105,10 @@ def _wire(page: gr.Blocks, handlers: Handlers, on: Parts) -> None:
     turn: dict[str, Any] = {"concurrency_id": "turns", "trigger_mode": "multiple"}
     asking = quiet | turn | {"js": WHERE.replace("{given}", "given, ")}
 
-    page.load(handlers.load, where, changed, **here)
+    page.load(handlers.load, where, changed, **here, **aside)
     gr.on([on.text.submit, on.send.click], handlers.ask, [on.text, *where], asked, **asking)
     on.transcript.ask(handlers.ask_again, where, asked, **here, **turn)
+    on.transcript.nudge(handlers.nudge, None, None, **quiet)
     on.stop.click(handlers.stop, None, None, **quiet, **aside)
     on.transcript.rate(handlers.rate, None, None, **quiet, **aside)
     on.sidebar.open(handlers.open, where, changed, **here, **aside)

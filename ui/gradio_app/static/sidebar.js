@@ -1,4 +1,4 @@
-// The list of conversations, opening and deleting them, and the drawer on small screens. Gives `trigger`: 'open', 'remove'.
+// The list of conversations, opening and deleting them, and the drawer on small screens. Triggers 'open', 'remove'.
 const list = element.querySelector(".list");
 const drawer = element.querySelector("#drawer");
 const menu = element.querySelector("[data-act=menu]");

@@ -1,4 +1,4 @@
-// Puts the server's changes (patches.py) in place and tells it what the reader does. Gives `trigger`: 'ask', 'rate'.
+// Puts the server's changes (patches.py) in place and tells it what the reader does. Triggers 'ask', 'rate', 'nudge'.
 const scroller = element.querySelector(".scroller");
 const exchanges = element.querySelector(".exchanges");
 const welcome = element.querySelector(".welcome-place");
@@ -7,6 +7,7 @@ const latest = element.querySelector(".latest");
 const status = element.querySelector("[role=status]");
 const PENDING = "pending";
 const NEAR = 80; // pixels from the end within which the page keeps following the answer
+const PATIENCE = 2000; // milliseconds without a sign of life after which the server is asked again
 let revision = 0;
 let following = true;
 
@@ -87,7 +88,15 @@ function atEnd() {
   latest.hidden = following;
 }
 
+// Gradio's client closes its stream of events when the last one ended; a question that it sends in that very moment is
+// answered, but nobody listens. Any further event opens the stream again.
+function expectReply() {
+  const before = revision;
+  setTimeout(() => revision === before && trigger("nudge"), PATIENCE);
+}
+
 function ask(text, messageId = "") {
+  expectReply();
   trigger("ask", { text, message_id: messageId });
   questionBox()?.focus({ preventScroll: true });
 }
@@ -175,7 +184,9 @@ element.addEventListener("click", (event) => {
 });
 scroller.addEventListener("scroll", atEnd, { passive: true });
 new ResizeObserver(() => following && follow(false)).observe(element.querySelector(".lane"));
+document.addEventListener("click", (event) => event.target.closest("#send") && expectReply());
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target === questionBox()) expectReply();
   if (event.key === "Escape" && document.querySelector("#app[data-running]")) document.getElementById("stop").click();
 });
 watch("value", apply);
