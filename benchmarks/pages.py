@@ -3,9 +3,9 @@
 import random
 from pathlib import Path
 
-SUBJECTS = "ledger parcel beacon harvest lantern orchard gearbox compass mosaic turbine archive meadow".split()
-VERBS = "moves checks stores renews splits counts sends signs locks maps".split()
-DETAILS = "weekly monthly twice once automatically slowly safely by hand after review before noon".split()
+SUBJECTS = ("ledger", "parcel", "beacon", "harvest", "lantern", "orchard", "gearbox", "compass", "mosaic", "turbine")
+VERBS = ("moves", "checks", "stores", "renews", "splits", "counts", "sends", "signs", "locks", "maps")
+DETAILS = ("weekly", "monthly", "twice", "once", "slowly", "safely", "by hand", "after review", "before noon")
 
 
 def write_pages(folder: Path, *, count: int, seed: int = 7) -> None:

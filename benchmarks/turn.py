@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
@@ -87,11 +88,11 @@ async def measure(folder: Path, turns: int) -> dict[str, float]:
 def fill(settings: Settings, pages: Path) -> int:
     """Ingest the demo articles and as many generated pages as make PASSAGES; how many there are."""
     with open_knowledge(settings) as knowledge:
-        parts = {"store": knowledge.store, "index": knowledge.index, "embedder": knowledge.embedder}
-        ingest([ARTICLES], **parts)
+        add = partial(ingest, store=knowledge.store, index=knowledge.index, embedder=knowledge.embedder)
+        add([ARTICLES])
         missing = PASSAGES - knowledge.store.counts().passages
         write_pages(pages, count=max(0, missing))
-        ingest([pages], **parts)
+        add([pages])
         return knowledge.store.counts().passages
 
 
@@ -148,7 +149,8 @@ async def model_server() -> AsyncIterator[str]:
     """The scripted server in a process of its own; gives its base URL."""
     command = [sys.executable, "-m", "tests.model_server", "--tokens", "30"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603, ASYNC220
-    assert process.stdin and process.stdout
+    assert process.stdin
+    assert process.stdout
     try:
         yield process.stdout.readline().strip()
     finally:
