@@ -39,7 +39,7 @@ def _import_the_rest() -> threading.Thread:
     """Import what only the server needs while the ingest runs: much of both is waiting or outside of Python."""
 
     def load() -> None:
-        for name in ("agent.build", "ui.app", "ui.gradio_app"):
+        for name in ("agent.build", "ui.app", "ui.gradio_app.page"):
             import_module(name)
 
     thread = threading.Thread(target=load, name="imports", daemon=True)
