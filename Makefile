@@ -45,5 +45,9 @@ format: setup
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# The pictures of the README, taken from what `make run` serves; needs Chromium.
+screenshot: setup
+	@$(BIN)/python docs/screenshot.py
+
 clean:
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache
