@@ -17,7 +17,7 @@ from knowledge_base.outline import Block, Section, sections
 from knowledge_base.passage import Document, Passage
 
 WINDOW = 254  # tokens: what a passage holds at most, however large the model's own window is
-STUB = 32  # tokens: a section shorter than this is joined with a neighbour under the same heading
+STUB = 64  # tokens: a section shorter than this is joined with a neighbour under the same heading
 MAX_PREFIX_CHARS = 200  # of title and headings before the embedded text, so that they never crowd the text out
 CHARS_PER_TOKEN = 16  # more characters than this a token are counted as more tokens (one long run may be one token)
 

@@ -17,6 +17,7 @@ HISTORY_WEIGHT = 0.7  # of a sentence said before, beside the question's 1
 MAX_UTTERANCES = 12
 MAX_UTTERANCE_CHARS = 1_000
 MAX_QUERY_CHARS = 400
+SHORT_WORDS = 4
 COMPLETE_WORDS = 2  # content words of a question that has a subject of its own
 
 _MARKER = re.compile(r"\s*\[\^?\d+(?:\s*[,-]\s*\d+)*\]")
@@ -35,12 +36,12 @@ _OPENS_AS_REPLY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What tells a follow-up from a new subject; every value within 0..1, apart from `lead`.
+    """What tells a follow-up from a new subject; every value within 0..1.
 
     `lead`: how much better the question alone scores its best document than the document that the conversation is
     about. `overlap`: the share of the question's words, by rarity, that were said before. `nearness`: the highest
-    cosine to anything said before. `own`: the best cosine that the question alone reaches. `reply` and `pointing`: whether it
-    opens like a reply, whether it holds words that point back.
+    cosine to anything said before. `own`: the best cosine that the question alone reaches. `reply`: whether it opens
+    like a reply; `short`: whether it has at most four words; `complete`: whether it can be understood alone.
     """
 
     lead: float
@@ -48,19 +49,23 @@ class Signals:
     nearness: float
     own: float
     reply: bool
-    pointing: bool
+    short: bool
+    complete: bool
 
 
-# Coefficients of the logistic model below, fitted by benchmarks/fit_followup.py on conversations that stay on a
-# subject and on questions put after a conversation about something else.
-_INTERCEPT = -5.4
-_LEAD, _OVERLAP, _NEARNESS, _OWN, _REPLY, _POINTING = 11.5, -1.6, -5.5, 10.2, -1.6, -0.3
+# A logistic model of a new subject, fitted by benchmarks/fit_followup.py on conversations that stay on a subject, and
+# on opening questions put after somebody else's conversation.
+_INTERCEPT = -5.1
+_LEAD, _OVERLAP, _NEARNESS, _OWN, _REPLY, _SHORT = 11.9, -1.8, -4.1, 8.2, -1.1, -1.4
 
-CERTAIN = 0.8  # of a new subject: nothing that was said before counts any more
+ALIEN = 0.3  # a cosine below this to everything: nobody talks about that here, neither the documents nor these two
+DOUBT, CERTAINTY = 0.6, 0.9  # of a new subject: what was said counts in full below the first, not at all above
 
 
 def continuation(signals: Signals) -> float:
     """How much of what was said before belongs to the question: 0 for a new subject, up to 1."""
+    if signals.complete and max(signals.own, signals.nearness) < ALIEN:
+        return 0.0
     evidence = (
         _INTERCEPT
         + _LEAD * signals.lead
@@ -68,15 +73,19 @@ def continuation(signals: Signals) -> float:
         + _NEARNESS * signals.nearness
         + _OWN * signals.own
         + _REPLY * signals.reply
-        + _POINTING * signals.pointing
+        + _SHORT * signals.short
     )
     new_subject = 1 / (1 + math.exp(-evidence))
-    return 0.0 if new_subject > CERTAIN else 1 - new_subject
+    return min(1.0, max(0.0, (CERTAINTY - new_subject) / (CERTAINTY - DOUBT)))
 
 
 def opens_as_reply(question: str) -> bool:
     """Whether the question begins like an answer or a follow-up: "and …", "what about …", "yes"."""
     return _OPENS_AS_REPLY.match(question) is not None
+
+
+def is_short(question: str) -> bool:
+    return len(question.split()) <= SHORT_WORDS
 
 
 def points_back(question: str) -> bool:

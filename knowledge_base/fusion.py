@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-COSINE_SHARE, WORDS_SHARE, DOCUMENT_SHARE = 0.45, 0.55, 0.1
+COSINE_SHARE, WORDS_SHARE, DOCUMENT_SHARE = 0.5, 0.5, 0.1
 _WHOLE = COSINE_SHARE + WORDS_SHARE + DOCUMENT_SHARE
 
 Vector = NDArray[np.float32]
@@ -74,9 +74,10 @@ def _centres(documents: Sequence[str], vectors: Vector) -> Vector:
     """(n, dimensions): for each candidate the mean of its document's vectors, of length one."""
     if not documents:
         return vectors
-    _, group = np.unique(np.array(documents, dtype=object).astype(str), return_inverse=True)
-    sums = np.zeros((group.max() + 1, vectors.shape[1]), np.float32)
-    np.add.at(sums, group, vectors)
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    centres: Vector = (sums / np.maximum(lengths, 1e-9))[group]
+    numbers = {document: number for number, document in enumerate(dict.fromkeys(documents))}
+    belongs = np.zeros((len(numbers), len(documents)), np.float32)
+    group = [numbers[document] for document in documents]
+    belongs[group, np.arange(len(documents))] = 1
+    sums = belongs @ vectors
+    centres: Vector = (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9))[group]
     return centres

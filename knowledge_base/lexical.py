@@ -29,6 +29,14 @@ _WORD = re.compile(r"[^\W_]+")
 _SIGNED = re.compile(r"(?<![^\W_])([A-Za-z])(\+\+|#)(?![\w+#])")
 _SIGNS = {"++": "plusplus", "#": "sharp"}
 
+# colour and color, organise and organize must find each other. What else this changes (detour, promise) is changed in
+# passages and questions alike.
+_BRITISH = re.compile(
+    r"(?<=[a-z]{3})(our)(?=(?:s|ed|ing|ful|less|ite|ites|able|al|hood)?\b)"
+    r"|(?<=[a-z]{4})(is(?=(?:e|es|ed|er|ers|ing|ation|ations)\b)|ys(?=(?:e|es|ed|er|ers|ing)\b))",
+    re.IGNORECASE,
+)
+
 Rows = NDArray[np.int64]
 
 
@@ -162,4 +170,6 @@ def _quoted(word: str) -> str:
 
 
 def _spelled(text: str) -> str:
-    return _SIGNED.sub(lambda match: match[1] + _SIGNS[match[2]], text)
+    """The text with names like C++ spelled out, and British endings as American ones."""
+    text = _SIGNED.sub(lambda match: match[1] + _SIGNS[match[2]], text)
+    return _BRITISH.sub(lambda match: "or" if match[1] else match[2][0] + "z", text)

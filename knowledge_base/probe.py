@@ -1,7 +1,7 @@
 """One search for weighted texts: by the middle of their vectors, and by their words.
 
-Everything that repeats from turn to turn is kept: vectors of texts (what was said is searched again and again) and of
-passages (their id names their content).
+Everything that repeats from turn to turn is kept: vectors of texts (what was said is searched again and again), and the
+passages with theirs, until the store changes.
 """
 
 import threading
@@ -67,7 +67,7 @@ class Prober:
         self._store, self._index, self._embedder = store, index, embedder
         self._words = WordSearch(store)
         self._texts: Cache[str, Vector] = Cache(CACHED_TEXTS)
-        self._passages: Cache[str, Vector] = Cache(CACHED_PASSAGES)
+        self._passages: Cache[tuple[str, str], _Known | None] = Cache(CACHED_PASSAGES)
 
     def vectors(self, texts: Sequence[str]) -> list[Vector]:
         """The texts' unit vectors; those that are new are embedded side by side."""
@@ -90,15 +90,27 @@ class Prober:
             best = probe.scores.best_rows(CANDIDATES)
             at = self._words.passages_at(best)
             ids.update((at[row], None) for row in best if row in at)
-        passages = tuple(self._store.passages(list(ids)).values())
-        alive = [passage.id for passage in passages]
-        rows = self._words.rows_of(alive)
-        vectors = self._passages.get(alive, lambda missing: list(self._index.vectors(missing)))
-        shape = (len(alive), self._embedder.dimensions)
-        found = gather(
-            alive,
-            [passage.document_id for passage in passages],
-            [rows.get(id, -1) for id in alive],
-            np.array(vectors, np.float32).reshape(shape),
-        )
-        return found, passages
+        known = [one for one in self._known(list(ids)) if one]
+        passages = tuple(one.passage for one in known)
+        vectors = np.array([one.vector for one in known], np.float32).reshape(len(known), self._embedder.dimensions)
+        documents = [passage.document_id for passage in passages]
+        return gather([passage.id for passage in passages], documents, [one.row for one in known], vectors), passages
+
+    def _known(self, ids: Sequence[str]) -> "list[_Known | None]":
+        """What there is to know about passages in the store's present state; None for those that are not alive."""
+        stamp = self._store.stamp()
+        return self._passages.get([(stamp, id) for id in ids], lambda missing: self._read([id for _, id in missing]))
+
+    def _read(self, ids: list[str]) -> "list[_Known | None]":
+        passages, rows = self._store.passages(ids), self._words.rows_of(ids)
+        vectors = dict(zip(ids, self._index.vectors(ids), strict=True))
+        return [_Known(passages[id], rows.get(id, -1), vectors[id]) if id in passages else None for id in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A passage, its row in the word scores, and its vector."""
+
+    passage: Passage
+    row: int
+    vector: Vector

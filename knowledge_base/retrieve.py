@@ -69,45 +69,49 @@ class Retriever:
         said = followup.recent(history)
         self._prober.vectors([question, *(one.text for one in said)])  # all that is new in one go, side by side
         alone = self._prober.probe([(question, 1.0)])
+        if not said:
+            return self._ranking(question, alone, alone, self._prober.candidates([alone]))
         weights = self._weights(said)
-        context = self._prober.probe(_weighted(said, weights)) if said else None
-        if context is None:
-            return self._ranked(question, alone, alone, [alone])
-        share = self._continuation(question, said, alone, context)
+        context = self._prober.probe(_weighted(said, weights))
+        found = self._prober.candidates([alone, context])
+        share = followup.continuation(self._signals(question, said, alone, context, found[0]))
         if not share:
-            return self._ranked(question, alone, alone, [alone])
+            return self._ranking(question, alone, alone, found)
         combined = self._prober.probe([(question, 1.0), *_weighted(said, [weight * share for weight in weights])])
-        return self._ranked(followup.readable(question, said), alone, combined, [alone, context])
+        return self._ranking(followup.readable(question, said), alone, combined, found)
 
-    def _ranked(self, query: str, alone: Probe, probe: Probe, searched: Sequence[Probe]) -> Ranking:
-        candidates, passages = self._prober.candidates(searched)
+    def _ranking(
+        self, query: str, alone: Probe, probe: Probe, found: tuple[Candidates, tuple[Passage, ...]]
+    ) -> Ranking:
+        candidates, passages = found
         return Ranking(query, candidates, passages, probe.score(candidates), probe, alone)
 
     def _weights(self, said: Sequence[Utterance]) -> list[float]:
-        """How much each utterance belongs to the last one: a user's question that opened a new subject cut off what
-        came before it."""
+        """How much each utterance belongs to the last one: a question that opened a new subject cut off what came
+        before it. The reply to a question tells more about its subject than the question alone."""
         weights: list[float] = []
         for at, one in enumerate(said):
             if one.role == "user" and any(weights):
-                share = self._remembered_share(one.text, said[:at], weights)
+                reply = next((after.text for after in said[at + 1 : at + 2] if after.role == "assistant"), "")
+                share = self._past_share(one.text, reply, said[:at], weights)
                 weights = [weight * share for weight in weights]
             weights.append(1.0)
         return weights
 
-    def _remembered_share(self, question: str, before: Sequence[Utterance], weights: Sequence[float]) -> float:
-        key = (question, *(one.text for one in before[-2:]))
-        return self._turns.get([key], lambda _: [self._share(question, before, weights)])[0]
+    def _past_share(self, question: str, reply: str, before: Sequence[Utterance], weights: Sequence[float]) -> float:
+        """How much of what was said before a past question belongs to it; remembered from turn to turn."""
 
-    def _share(self, question: str, before: Sequence[Utterance], weights: Sequence[float]) -> float:
-        alone = self._prober.probe([(question, 1.0)])
-        return self._continuation(question, before, alone, self._prober.probe(_weighted(before, weights)))
+        def shares(_: object) -> list[float]:
+            alone = self._prober.probe([(question, 1.0), *([(reply, HISTORY_WEIGHT)] if reply else [])])
+            context = self._prober.probe(_weighted(before, weights))
+            candidates, _ = self._prober.candidates([alone, context])
+            return [followup.continuation(self._signals(question, before, alone, context, candidates))]
 
-    def _continuation(self, question: str, said: Sequence[Utterance], alone: Probe, context: Probe) -> float:
-        """How much of what was said belongs to the question."""
-        return followup.continuation(self._signals(question, said, alone, context))
+        return self._turns.get([(question, reply, *(one.text for one in before[-2:]))], shares)[0]
 
-    def _signals(self, question: str, said: Sequence[Utterance], alone: Probe, context: Probe) -> Signals:
-        candidates, _ = self._prober.candidates([alone, context])
+    def _signals(
+        self, question: str, said: Sequence[Utterance], alone: Probe, context: Probe, candidates: Candidates
+    ) -> Signals:
         own, before = alone.score(candidates), context.score(candidates)
         own_best, before_best = by_document(candidates, own.fused), by_document(candidates, before.fused)
         subject = max(before_best, key=lambda document: (before_best[document], document), default="")
@@ -117,7 +121,8 @@ class Retriever:
             nearness=max(float(alone.vector @ vector) for vector in self._prober.vectors([one.text for one in said])),
             own=float(own.cosine.max(initial=0.0)),
             reply=followup.opens_as_reply(question),
-            pointing=followup.points_back(question),
+            short=followup.is_short(question),
+            complete=followup.is_complete(question),
         )
 
 

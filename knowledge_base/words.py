@@ -169,9 +169,8 @@ class _Tally:
 
     def add_word(self, stem: str, word: str, weight: float) -> None:
         found = self._postings[stem] = self._snapshot.posting(self._connection, stem, word)
-        if len(found.rows):
-            self._sums[found.rows] += weight * found.scores
-            self._most += weight * found.idf * (lexical.K1 + 1)
+        self._sums[found.rows] += weight * found.scores
+        self._most += weight * found.idf * (lexical.K1 + 1)
 
     def add_pair(self, key: Pair, pair: Pair, weight: float) -> None:
         if any(stem in self._postings and not len(self._postings[stem].rows) for stem in key):
