@@ -1,5 +1,7 @@
 """The composition root: settings in, a working assistant out. Every collaborator can be given instead of made."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -19,10 +21,13 @@ from agent.settings import Settings
 from agent.starters import starters
 from agent.tokens import TokenCounter, fit, tool_tokens
 from knowledge_base.embeddings import Embedder
+from knowledge_base.errors import AttuneError
 from knowledge_base.knowledge import KnowledgeBase
 from tools.conversations import ConversationStore
 from tools.database import open_database
 from tools.toolset import toolset
+
+log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -41,6 +46,9 @@ async def open_assistant(
     """
     async with AsyncExitStack() as stack:
         knowledge = stack.enter_context(open_knowledge(settings, embedder))
+        knowledge.require_embedder()
+        warming = asyncio.create_task(_warm_up(knowledge))
+        stack.push_async_callback(lambda: warming)
         saver = await stack.enter_async_context(open_checkpoints(settings.data_dir / "checkpoints.db"))
         conversations = await _open_conversations(stack, settings)
         nodes, tools = await _open_nodes(stack, settings, knowledge, conversations, model)
@@ -54,6 +62,14 @@ async def open_assistant(
         )
         stack.push_async_callback(assistant.aclose)
         yield assistant
+
+
+async def _warm_up(knowledge: KnowledgeBase) -> None:
+    """Beside the rest of the start. What fails here fails again in a turn, which then says so to its user."""
+    try:
+        await asyncio.to_thread(knowledge.warm_up)
+    except AttuneError as error:
+        log.warning("searches will fail: %s", error)
 
 
 @asynccontextmanager

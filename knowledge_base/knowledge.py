@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge_base.embeddings import Embedder
-from knowledge_base.index import VectorIndex
+from knowledge_base.index import VectorIndex, require_embedder
 from knowledge_base.passage import Passage, SearchResult, Utterance
 from knowledge_base.retrieve import Retriever
 from knowledge_base.store import Outline, Store
@@ -32,6 +32,19 @@ class KnowledgeBase:
     def article(self, document_id: str) -> list[Passage]:
         """A document's passages in reading order; empty when there is no such document."""
         return self.store.document_passages(document_id)
+
+    def require_embedder(self) -> None:
+        """Raise IndexMismatch when another embedding model made the index."""
+        require_embedder(self.store.identity(), self.embedder.name)
+
+    def warm_up(self) -> None:
+        """Load what the first search would otherwise wait for: the model's weights and the vectors' graph.
+
+        Raises:
+            IndexUnavailable, EmbeddingsUnavailable: searches will fail in the same way.
+        """
+        self.index.open()
+        self.embedder.embed_query("How does it work?")
 
     def outlines(self) -> list[Outline]:
         """What every document is about."""
