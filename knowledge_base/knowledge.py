@@ -53,7 +53,7 @@ class KnowledgeBase:
 
 @contextmanager
 def open_knowledge_base(folder: Path, embedder: Embedder, *, chroma_url: str | None = None) -> Iterator[KnowledgeBase]:
-    """The knowledge base kept in `folder`, made where it is missing; its vectors in a Chroma server when a URL is given.
+    """The knowledge base kept in `folder`, made where it is missing; its vectors in a Chroma server if a URL is given.
 
     Raises:
         IndexMismatch: A newer version of Attune wrote it.
