@@ -4,6 +4,8 @@ AttuneError
 ├── KnowledgeBaseError               (knowledge_base/errors.py)
 │   ├── DocumentRejected             the author: this file cannot be read, and why
 │   ├── IndexMismatch                the operator: another embedding model made this index
+│   ├── IndexUnavailable             the operator: the vector store cannot be opened or does not answer
+│   ├── IngestRunning                the operator: another ingest is writing to this knowledge base
 │   └── EmbeddingsUnavailable        the operator: weights missing or altered, endpoint down
 ├── SettingsError                    the operator: a setting has a value that cannot work
 ├── ModelError                       the operator: the chat model failed; `kind` says how

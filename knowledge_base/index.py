@@ -13,6 +13,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -79,6 +80,7 @@ class VectorIndex:
         """Lets go of Chroma as soon as nobody searches. The index may be used again."""
         with self._lock:
             self._switch(None)
+            self._place.close()
 
     def exists(self, collection: str) -> bool:
         """Whether the collection is there, as far as can be told without opening anything: a server is believed."""
@@ -163,7 +165,7 @@ class VectorIndex:
         if reader is None or reader.name != name:
             with self._lock:
                 if self._reader is None or self._reader.name != name:
-                    self._switch(_Reader(name, *self._place.open(name)))
+                    self._switch(_Reader(name, self._place.open(name)))
                 reader = cast(_Reader, self._reader)
         return reader
 
@@ -180,10 +182,10 @@ class Staging:
     at once, since passages that the store does not know are left out, and removals only by `settle`.
     """
 
-    def __init__(self, collection: str, client: "Client", opened: "Collection", folder: Path | None) -> None:
+    def __init__(self, collection: str, opened: "_Opened", folder: Path | None) -> None:
         self.collection = collection
-        self._client = client
-        self._opened = opened
+        self._opened = opened.collection
+        self._release = opened.release
         self._folder = folder
         self._removed: list[str] = []
 
@@ -203,18 +205,18 @@ class Staging:
     def close(self) -> None:
         """From here on the change survives this process, and the machine's power."""
         if self._folder:
-            self._client.close()
+            self._release()
             _sync(self._folder)
 
     def settle(self) -> None:
         """After the store named the collection: what had to wait for that."""
         if not self._folder:
             self._remove()
-            self._client.close()
+            self._release()
 
     def abort(self) -> None:
         """Drops the change; what a server's collection was given already, the next run removes."""
-        self._client.close()
+        self._release()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -225,13 +227,20 @@ class Staging:
                 self._opened.delete(ids=some)
 
 
-class _Reader:
-    """An open collection; closes its client when it was retired and nobody uses it any more."""
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A collection, and how to let go of what was opened for it."""
 
-    def __init__(self, name: str, client: "Client", collection: "Collection") -> None:
+    collection: "Collection"
+    release: Callable[[], None]
+
+
+class _Reader:
+    """An open collection; lets go of it when it was retired and nobody uses it any more."""
+
+    def __init__(self, name: str, opened: _Opened) -> None:
         self.name = name
-        self._client = client
-        self._collection = collection
+        self._opened = opened
         self._lock = threading.Lock()
         self._users = 0
         self._retired = False
@@ -243,7 +252,7 @@ class _Reader:
                 raise _CollectionGone(f"The vectors {self.name} were replaced meanwhile. Search again.")
             self._users += 1
         try:
-            yield self._collection
+            yield self._opened.collection
         finally:
             self._leave(-1)
 
@@ -256,7 +265,7 @@ class _Reader:
             self._users += change
             last = self._retired and not self._users
         if last:
-            self._client.close()
+            self._opened.release()
 
 
 class _Folder:
@@ -269,11 +278,14 @@ class _Folder:
     def exists(self, collection: str) -> bool:
         return (self._path / collection / "chroma.sqlite3").is_file()
 
-    def open(self, collection: str) -> "tuple[Client, Collection]":
+    def open(self, collection: str) -> _Opened:
         if not self.exists(collection):
             raise _CollectionGone(f"{self.name} are missing: there is no {collection}. {REBUILD}")
         client = _persistent(self._path / collection)
-        return client, client.get_collection(LOCAL_COLLECTION, embedding_function=None)
+        return _Opened(client.get_collection(LOCAL_COLLECTION, embedding_function=None), client.close)
+
+    def close(self) -> None:
+        """Nothing is open but what readers have."""
 
     def next_name(self, _base: str | None) -> str:
         return new_collection()
@@ -285,7 +297,7 @@ class _Folder:
         else:
             shutil.copytree(self._path / base, folder)
         client = _persistent(folder)
-        return Staging(name, client, _get_or_create(client, LOCAL_COLLECTION), folder)
+        return Staging(name, _Opened(_get_or_create(client, LOCAL_COLLECTION), client.close), folder)
 
     def discard(self, collections: Sequence[str], current: str) -> None:
         """Removes everything but the current collection and the one before: somebody may be searching that still."""
@@ -296,39 +308,57 @@ class _Folder:
 
 
 class _Server:
-    """Collections in a Chroma server."""
+    """Collections in a Chroma server, all reached by one client."""
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._lock = threading.Lock()
+        self._client: Client | None = None
         self.name = f"The Chroma server at {url}"
 
     def exists(self, collection: str) -> bool:
         return bool(collection)
 
-    def open(self, collection: str) -> "tuple[Client, Collection]":
-        client = self._connect()
-        return client, client.get_collection(collection, embedding_function=None)
+    def open(self, collection: str) -> _Opened:
+        return _Opened(self._connected().get_collection(collection, embedding_function=None), _nothing)
 
     def next_name(self, base: str | None) -> str:
         return base or new_collection()
 
     def stage(self, _base: str | None, name: str) -> Staging:
-        client = self._connect()
-        return Staging(name, client, _get_or_create(client, name), None)
+        return Staging(name, _Opened(_get_or_create(self._connected(), name), _nothing), None)
 
     def discard(self, collections: Sequence[str], current: str) -> None:
-        client = self._connect()
+        client = self._connected()
         for name in {found.name for found in client.list_collections()} & set(collections) - {current}:
             client.delete_collection(name)
 
-    def _connect(self) -> "Client":
-        import chromadb
+    def close(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+        if client:
+            client.close()
+            for part in (client, client._admin_client):  # which leaves their connections open
+                cast(Any, part)._server._session.close()
 
-        parts = urlsplit(self._url)
-        secure = parts.scheme == "https"
-        port = parts.port or (443 if secure else 8000)
-        client = chromadb.HttpClient(parts.hostname or "localhost", port, ssl=secure, settings=_settings())
-        return cast("Client", client)
+    def _connected(self) -> "Client":
+        with self._lock:
+            if self._client is None:
+                self._client = _http(self._url)
+            return self._client
+
+
+def _nothing() -> None:
+    """A server's client stays open for the next."""
+
+
+def _http(url: str) -> "Client":
+    import chromadb
+
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 8000)
+    return cast("Client", chromadb.HttpClient(parts.hostname or "localhost", port, ssl=secure, settings=_settings()))
 
 
 def _persistent(folder: Path) -> "Client":
