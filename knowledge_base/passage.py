@@ -9,8 +9,8 @@ from typing import Literal
 class Document:
     """One file of the knowledge base, read and cleaned.
 
-    `id` is stable across runs (for a file: its path below the folder that was ingested, with forward slashes), `text` is
-    Markdown without front matter, and `content_hash` (sha256, hex) is of the bytes that were read.
+    `id` is stable across runs (for a file: the ingested folder's name and the path below it, with forward slashes),
+    `text` is Markdown without front matter, and `content_hash` (sha256, hex) is of the bytes that were read.
     """
 
     id: str
