@@ -6,7 +6,8 @@ AttuneError
 │   ├── IndexMismatch                the operator: another embedding model made this index
 │   ├── IndexUnavailable             the operator: the vector store cannot be opened or does not answer
 │   ├── IngestRunning                the operator: another ingest is writing to this knowledge base
-│   └── EmbeddingsUnavailable        the operator: weights missing or altered, endpoint down
+│   ├── EmbeddingsUnavailable        the operator: weights missing or altered, endpoint down
+│   └── QuestionSetInvalid           the operator: a file to measure with is not in the format expected
 ├── SettingsError                    the operator: a setting has a value that cannot work
 ├── ModelError                       the operator: the chat model failed; `kind` says how
 │   ├── ModelUnavailable             … before its first token: something else can answer

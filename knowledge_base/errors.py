@@ -6,7 +6,8 @@ AttuneError
     ├── IndexMismatch           the operator: another embedding model made this index
     ├── IndexUnavailable        the operator: the vector store cannot be opened or does not answer
     ├── IngestRunning           the operator: another ingest is writing to this knowledge base
-    └── EmbeddingsUnavailable   the operator: weights missing or altered, endpoint down or misconfigured
+    ├── EmbeddingsUnavailable   the operator: weights missing or altered, endpoint down or misconfigured
+    └── QuestionSetInvalid      the operator: a file to measure with is not in the format expected
 """
 
 
@@ -36,3 +37,7 @@ class IngestRunning(KnowledgeBaseError):
 
 class EmbeddingsUnavailable(KnowledgeBaseError):
     """No vectors can be made: the weights are missing or altered, or the endpoint does not answer."""
+
+
+class QuestionSetInvalid(KnowledgeBaseError):
+    """A file to measure with is missing or not in the format expected; the message names the file and the line."""

@@ -4,12 +4,10 @@ Source: shingles: Broder, "On the resemblance and containment of documents" (199
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-from knowledge_base.passage import Passage
 
 NEAR_COSINE = 0.9  # below this, passages are not compared word by word
 NEAR_OVERLAP = 0.8  # share of the shingles of the two that both hold
@@ -18,19 +16,19 @@ SHINGLE = 4  # words
 _WORD = re.compile(r"[^\W_]+")
 
 
-def distinct(passages: Sequence[Passage], vectors: NDArray[np.float32], order: Iterable[int], limit: int) -> list[int]:
-    """The first `limit` positions of `order` whose passages repeat none before them."""
+def distinct(texts: Sequence[str], vectors: NDArray[np.float32], order: Iterable[int]) -> Iterator[int]:
+    """The positions of `order` whose texts repeat none before them. `vectors` (n, dimensions) are the texts' unit
+    vectors."""
     kept: list[int] = []
     shingles: dict[int, frozenset[str]] = {}
     for at in map(int, order):
-        if len(kept) == limit:
-            break
-        alike = [other for other in kept if vectors[at] @ vectors[other] >= NEAR_COSINE]
-        if alike:
-            shingles.update((one, _shingles(passages[one].text)) for one in (at, *alike) if one not in shingles)
+        alike = [
+            other for other, cosine in zip(kept, vectors[kept] @ vectors[at], strict=True) if cosine >= NEAR_COSINE
+        ]
+        shingles.update((one, _shingles(texts[one])) for one in ([at, *alike] if alike else []) if one not in shingles)
         if not any(_overlap(shingles[at], shingles[other]) >= NEAR_OVERLAP for other in alike):
             kept.append(at)
-    return kept
+            yield at
 
 
 def _shingles(text: str) -> frozenset[str]:

@@ -4,10 +4,12 @@ One search embeds the question (what was said before is remembered), asks Chroma
 candidate exactly by both, and drops repetitions. No model is called.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from knowledge_base import followup
+from knowledge_base.confidence import Clues, clues_of, probability
 from knowledge_base.embeddings import Embedder
 from knowledge_base.followup import HISTORY_WEIGHT, Signals
 from knowledge_base.fusion import Candidates, Evidence, by_document
@@ -24,14 +26,26 @@ CACHED_TURNS = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Every candidate of one search with its scores; `evidence.order()` gives the ranks."""
+    """Every candidate of one search with its scores. `query` is the self-contained form of the question."""
 
     query: str
     candidates: Candidates
     passages: tuple[Passage, ...]
     evidence: Evidence
-    probe: Probe
-    alone: Probe
+    clues: Clues
+    confidence: float
+
+    def hits(self) -> Iterator[Hit]:
+        """The candidates that repeat none before them, best first. The best one's score is the confidence."""
+        order = self.evidence.order()
+        best = max(float(self.evidence.fused.max(initial=0.0)), 1e-9)
+        for at in distinct([passage.text for passage in self.passages], self.candidates.vectors, order):
+            yield Hit(
+                passage=self.passages[at],
+                score=self.confidence * max(0.0, float(self.evidence.fused[at])) / best,
+                vector_score=float(self.evidence.cosine[at]),
+                lexical_score=float(self.evidence.words[at]),
+            )
 
 
 class Retriever:
@@ -48,20 +62,9 @@ class Retriever:
         EmbeddingsUnavailable.
         """
         ranking = self.rank(question, history=history)
-        order = ranking.evidence.order()
-        confidence = float(ranking.evidence.fused[order[0]]) if len(order) else 0.0
-        best = max(confidence, 1e-9)
-        chosen = distinct(ranking.passages, ranking.candidates.vectors, order, limit)
-        hits = tuple(
-            Hit(
-                passage=ranking.passages[at],
-                score=confidence * float(ranking.evidence.fused[at]) / best,
-                vector_score=float(ranking.evidence.cosine[at]),
-                lexical_score=float(ranking.evidence.words[at]),
-            )
-            for at in chosen
-        )
-        return SearchResult(ranking.query, hits, confidence, answerable=bool(hits) and confidence >= THRESHOLD)
+        hits = tuple(islice(ranking.hits(), limit))
+        answerable = bool(hits) and ranking.confidence >= THRESHOLD
+        return SearchResult(ranking.query, hits, ranking.confidence, answerable)
 
     def rank(self, question: str, *, history: Sequence[Utterance] = ()) -> Ranking:
         """All candidates for the question, scored."""
@@ -70,21 +73,21 @@ class Retriever:
         self._prober.vectors([question, *(one.text for one in said)])  # all that is new in one go, side by side
         alone = self._prober.probe([(question, 1.0)])
         if not said:
-            return self._ranking(question, alone, alone, self._prober.candidates([alone]))
+            return self._ranking(question, alone, self._prober.candidates([alone]))
         weights = self._weights(said)
         context = self._prober.probe(_weighted(said, weights))
         found = self._prober.candidates([alone, context])
         share = followup.continuation(self._signals(question, said, alone, context, found[0]))
         if not share:
-            return self._ranking(question, alone, alone, found)
+            return self._ranking(question, alone, found)
         combined = self._prober.probe([(question, 1.0), *_weighted(said, [weight * share for weight in weights])])
-        return self._ranking(followup.readable(question, said), alone, combined, found)
+        return self._ranking(followup.readable(question, said), combined, found)
 
-    def _ranking(
-        self, query: str, alone: Probe, probe: Probe, found: tuple[Candidates, tuple[Passage, ...]]
-    ) -> Ranking:
+    def _ranking(self, query: str, probe: Probe, found: tuple[Candidates, tuple[Passage, ...]]) -> Ranking:
         candidates, passages = found
-        return Ranking(query, candidates, passages, probe.score(candidates), probe, alone)
+        evidence = probe.score(candidates)
+        clues = clues_of(candidates, evidence, probe.scores)
+        return Ranking(query, candidates, passages, evidence, clues, probability(clues))
 
     def _weights(self, said: Sequence[Utterance]) -> list[float]:
         """How much each utterance belongs to the last one: a question that opened a new subject cut off what came
@@ -132,6 +135,5 @@ def _weighted(said: Sequence[Utterance], weights: Sequence[float]) -> list[Weigh
 
 def _overlap(alone: Probe, context: Probe) -> float:
     """The share of the question's words, by rarity, that were said before."""
-    rarity = {stem: posting.idf for stem, posting in alone.scores.postings.items()}
-    shared = sum(idf for stem, idf in rarity.items() if stem in context.words.words)
-    return shared / max(sum(rarity.values()), 1e-9)
+    worth = {stem: found.worth for stem, found in alone.scores.words.items()}
+    return sum(worth[stem] for stem in worth if stem in context.words.words) / max(sum(worth.values()), 1e-9)

@@ -29,6 +29,7 @@ MAX_PAIRS = 64
 CACHED_POSTINGS = 4_000_000  # rows, about 16 bytes each
 
 Pair = tuple[str, str]
+NOWHERE: Rows = np.empty(0, np.int64)
 Key = TypeVar("Key", str, Pair)
 Value = TypeVar("Value")
 
@@ -42,11 +43,27 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """One word or pair of a query: in which rows it stands (ascending), and its rarity times its weight."""
+
+    rows: Rows
+    worth: float
+
+    def stands_in(self, rows: Rows) -> bool:
+        """Whether it stands in any of these rows."""
+        if not len(self.rows):
+            return False
+        at = np.searchsorted(self.rows, rows)
+        return bool((self.rows[np.minimum(at, len(self.rows) - 1)] == rows).any())
+
+
+@dataclass(frozen=True, slots=True)
 class WordScores:
-    """How well each row matches: `by_row[row]` in 0..1, and where each stem stands."""
+    """How well each row matches, `by_row[row]` in 0..1, and where each word and pair of the query stands."""
 
     by_row: NDArray[np.float64]
-    postings: Mapping[str, Posting]
+    words: Mapping[str, Found]
+    pairs: Mapping[Pair, Found]
 
     def best_rows(self, limit: int) -> list[int]:
         """The rows that match best, best first; only rows that match at all."""
@@ -56,6 +73,14 @@ class WordScores:
         candidates = np.argpartition(-self.by_row, count - 1)[:count]
         order = np.lexsort((candidates, -self.by_row[candidates]))
         return [int(row) for row in candidates[order]]
+
+    def word_coverage(self, rows: Rows) -> float:
+        """The share of the query's words, by rarity, that stand in any of these rows; unknown words count."""
+        return _coverage(self.words.values(), rows)
+
+    def pair_coverage(self, rows: Rows) -> float:
+        """The same for its pairs."""
+        return _coverage(self.pairs.values(), rows)
 
 
 class WordSearch:
@@ -165,24 +190,36 @@ class _Tally:
         self._snapshot, self._connection = snapshot, connection
         self._sums = np.zeros(snapshot.highest + 1)
         self._most = 0.0
-        self._postings: dict[str, Posting] = {}
+        self._words: dict[str, Found] = {}
+        self._pairs: dict[Pair, Found] = {}
 
     def add_word(self, stem: str, word: str, weight: float) -> None:
-        found = self._postings[stem] = self._snapshot.posting(self._connection, stem, word)
+        found = self._snapshot.posting(self._connection, stem, word)
+        self._words[stem] = Found(found.rows, weight * found.idf)
         self._sums[found.rows] += weight * found.scores
         self._most += weight * found.idf * (lexical.K1 + 1)
 
     def add_pair(self, key: Pair, pair: Pair, weight: float) -> None:
-        if any(stem in self._postings and not len(self._postings[stem].rows) for stem in key):
-            return
-        rows = self._snapshot.near(self._connection, key, pair)
+        rows = NOWHERE if self._is_hopeless(key) else self._snapshot.near(self._connection, key, pair)
+        worth = weight * lexical.rarity(len(rows), self._snapshot.count)
+        self._pairs[key] = Found(rows, worth)
         if len(rows):
-            worth = PAIR_SHARE * weight * lexical.rarity(len(rows), self._snapshot.count)
-            self._sums[rows] += worth
-            self._most += worth
+            self._sums[rows] += PAIR_SHARE * worth
+            self._most += PAIR_SHARE * worth
 
     def scores(self) -> WordScores:
-        return WordScores(self._sums / self._most if self._most else self._sums, self._postings)
+        by_row = self._sums / self._most if self._most else self._sums
+        return WordScores(by_row, self._words, self._pairs)
+
+    def _is_hopeless(self, key: Pair) -> bool:
+        """Whether one of the two words stands nowhere."""
+        return any(stem in self._words and not len(self._words[stem].rows) for stem in key)
+
+
+def _coverage(wanted: Iterable[Found], rows: Rows) -> float:
+    given = list(wanted)
+    total = sum(one.worth for one in given)
+    return sum(one.worth for one in given if one.stands_in(rows)) / total if total else 0.0
 
 
 def _remember(cache: LRUCache[Key, Value], key: Key, value: Value) -> None:
