@@ -1,6 +1,7 @@
 """What happens when somebody does something on the page. Each handler asks the assistant and gives back changes of the
 page; who asks comes from the request, never from what the page sends along."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -20,6 +21,7 @@ from ui.gradio_app.shown import Shown
 
 CHANNEL = "web"
 PAUSE = 0.05  # seconds between two changes of the page while an answer streams
+SHOWN = 30  # exchanges of a conversation that are drawn when it is opened
 LISTED = 100  # conversations in the sidebar
 BROKE = Failed(code="internal", message="Something went wrong on our side.", retryable=True)
 GONE = "This conversation is no longer there. Start a new one, or choose another."
@@ -60,6 +62,10 @@ class Handlers:
         remember = _text(event, "remember") == "yes"
         return await self._open(_text(event, "id") or None, utc_offset, request, remember=remember)
 
+    async def earlier(self, conversation_id: str | None, request: gr.Request) -> Patch:
+        """The whole of a conversation was asked for, of which only the end is shown."""
+        return await self._transcript(conversation_id or None, _user(request), whole=True)
+
     async def delete(
         self, conversation_id: str | None, utc_offset: float, event: gr.EventData, request: gr.Request
     ) -> Change:
@@ -80,7 +86,9 @@ class Handlers:
         patch = await self._transcript(conversation_id, _user(request), remember=remember)
         return patch, await self._list(patch.get("conversation"), utc_offset, request)
 
-    async def _transcript(self, conversation_id: str | None, user_id: str, *, remember: bool) -> Patch:
+    async def _transcript(
+        self, conversation_id: str | None, user_id: str, *, remember: bool = False, whole: bool = False
+    ) -> Patch:
         if conversation_id is not None:
             try:
                 exchanges = await self._assistant().transcript(user_id, conversation_id)
@@ -88,8 +96,10 @@ class Handlers:
                 patch = opened(None, [], welcome=await self._welcome())
                 patch["complaint"] = GONE
                 return patch
-            shown = [Shown.restored(exchange) for exchange in exchanges]
-            return opened(conversation_id, shown, remember=remember)
+            shown = [Shown.restored(exchange) for exchange in exchanges[0 if whole else -SHOWN :]]
+            earlier = len(exchanges) - len(shown)
+            # A long conversation takes a while to draw: other readers' answers go on meanwhile.
+            return await asyncio.to_thread(opened, conversation_id, shown, earlier=earlier, remember=remember)
         return opened(None, [], welcome=await self._welcome(), remember=remember)
 
     async def _welcome(self) -> str:
@@ -173,12 +183,13 @@ class Handlers:
             yield await self._kept(shown, turn)
 
     async def _kept(self, shown: Shown, turn: Turn) -> Shown:
-        """What the transcript holds of a turn that was stopped."""
-        if shown.conversation_id is not None:
-            for exchange in await self._assistant().transcript(turn.user_id, shown.conversation_id):
-                if exchange.message_id == shown.message_id:
-                    return shown.after(Replied(reply=exchange.reply))
-        return shown.after(BROKE)
+        """What the transcript holds of a turn that was stopped or broke."""
+        try:
+            exchanges = await self._assistant().transcript(turn.user_id, shown.conversation_id or "")
+        except ConversationNotFound:
+            exchanges = []
+        kept = [exchange.reply for exchange in exchanges if exchange.message_id == shown.message_id]
+        return shown.after(Replied(reply=kept[-1]) if kept else BROKE)
 
     # Around an answer
 

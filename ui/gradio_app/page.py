@@ -25,7 +25,9 @@ STATIC = Path(__file__).parent / "static"
 AT_ONCE = 64  # turns that may stream at the same time; the assistant itself puts those of one conversation in order
 # What the browser tells with its events, after `given`: which conversation is open (the address says so, whatever is
 # still under way), and how far its clock is from UTC, in minutes.
-WHERE = """(given) => [{given}new URLSearchParams(location.search).get("c") ?? "", -new Date().getTimezoneOffset()]"""
+ADDRESS = 'new URLSearchParams(location.search).get("c") ?? ""'
+HERE = f"() => [{ADDRESS}, -new Date().getTimezoneOffset()]"
+GIVEN_HERE = HERE.replace("() => [", "(given) => [given, ")
 
 
 def mount_page(app: FastAPI, assistant: Callable[[], Assistant], settings: Settings) -> FastAPI:
@@ -99,15 +101,16 @@ def _wire(page: gr.Blocks, handlers: Handlers, on: Parts) -> None:
     asked = [*changed, on.text]
     where = [on.conversation, on.clock]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    here: dict[str, Any] = quiet | {"js": WHERE.replace("{given}", "")}
+    here: dict[str, Any] = quiet | {"js": HERE}
     aside: dict[str, Any] = {"queue": False}  # at once, also while turns fill the queue
     # The browser need not hold back a question while another one runs: the handler knows whether it may.
     turn: dict[str, Any] = {"concurrency_id": "turns", "trigger_mode": "multiple"}
-    asking = quiet | turn | {"js": WHERE.replace("{given}", "given, ")}
+    asking = quiet | turn | {"js": GIVEN_HERE}
 
     page.load(handlers.load, where, changed, **here, **aside)
     gr.on([on.text.submit, on.send.click], handlers.ask, [on.text, *where], asked, **asking)
     on.transcript.ask(handlers.ask_again, where, asked, **here, **turn)
+    on.transcript.earlier(handlers.earlier, on.conversation, on.transcript, js=f"() => {ADDRESS}", **quiet, **aside)
     on.transcript.nudge(handlers.nudge, None, None, **quiet)
     on.stop.click(handlers.stop, None, None, **quiet, **aside)
     on.transcript.rate(handlers.rate, None, None, **quiet, **aside)

@@ -29,14 +29,20 @@ class Patch(TypedDict):
     conversation: NotRequired[str | None]  # what is open; its id goes into the address
     remember: NotRequired[bool]  # whether the browser's back button shall lead back from here
     drop_from: NotRequired[str | None]  # remove this exchange and all after it first
+    earlier: NotRequired[int]  # exchanges before these that are not shown
     welcome: NotRequired[str]  # what stands in an empty transcript
     complaint: NotRequired[str]  # why a message was not taken
 
 
 def opened(
-    conversation_id: str | None, exchanges: Sequence[Shown], *, welcome: str = "", remember: bool = False
+    conversation_id: str | None,
+    exchanges: Sequence[Shown],
+    *,
+    earlier: int = 0,
+    welcome: str = "",
+    remember: bool = False,
 ) -> Patch:
-    """A conversation from its beginning, or the empty page."""
+    """A conversation with its latest exchanges, or the empty page."""
     return Patch(
         revision=_revision(),
         whole=True,
@@ -45,6 +51,7 @@ def opened(
         exchanges=[ExchangePatch(key=one.message_id, parts=parts(one)) for one in exchanges],
         conversation=conversation_id,
         remember=remember,
+        earlier=earlier,
         welcome=welcome,
     )
 

@@ -1,7 +1,8 @@
-// Puts the server's changes (patches.py) in place and tells it what the reader does. Triggers 'ask', 'rate', 'nudge'.
+// Puts the server's changes (patches.py) in place and tells it what the reader does. Triggers 'ask', 'rate', 'earlier', 'nudge'.
 const scroller = element.querySelector(".scroller");
 const exchanges = element.querySelector(".exchanges");
 const welcome = element.querySelector(".welcome-place");
+const earlier = element.querySelector(".earlier");
 const complaint = element.querySelector(".complaint");
 const latest = element.querySelector(".latest");
 const status = element.querySelector("[role=status]");
@@ -31,6 +32,8 @@ function change(patch) {
   if (patch.whole) {
     exchanges.replaceChildren();
     welcome.innerHTML = patch.welcome ?? "";
+    earlier.hidden = !patch.earlier;
+    earlier.textContent = `Show ${patch.earlier} earlier questions`;
     element.classList.add("ready");
   } else if (patch.exchanges.length) {
     welcome.replaceChildren();
@@ -173,6 +176,7 @@ const acts = {
   copy: (button) => copy(button, button.dataset.copy),
   "copy-code": (button) => copy(button, button.closest(".code").querySelector("pre").textContent),
   latest: () => follow(true),
+  earlier: () => trigger("earlier"),
   reload: () => location.reload(),
 };
 
