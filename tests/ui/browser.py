@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
 
 import pytest
@@ -45,37 +46,26 @@ def browser() -> Iterator[Browser]:
 @contextmanager
 def served(make_app: Callable[[], AbstractAsyncContextManager[FastAPI]]) -> Iterator[str]:
     """The address of an application that runs in a thread of its own."""
-    started, addresses, failures = threading.Event(), list[str](), list[BaseException]()
-    loop = asyncio.new_event_loop()
-    done = asyncio.Event()
+    address: Future[str] = Future()
+    ended = threading.Event()
 
     async def run() -> None:
-        async with make_app() as app, serving(app, patience=0.2) as (address, _):
-            addresses.append(address)
-            started.set()
-            await done.wait()
+        async with make_app() as app, serving(app, patience=0.2) as (url, _):
+            address.set_result(url)
+            await asyncio.to_thread(ended.wait)
 
-    def work() -> None:
+    def tell(done: Future[None]) -> None:
+        if not address.done():
+            address.set_exception(done.exception())
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(asyncio.run, run())
+        running.add_done_callback(tell)
         try:
-            loop.run_until_complete(run())
-        except BaseException as error:  # noqa: BLE001 - raised again where the test can see it
-            failures.append(error)
+            yield address.result(60)
         finally:
-            started.set()
-            loop.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    started.wait(60)
-    try:
-        if addresses:
-            yield addresses[0]
-    finally:
-        if thread.is_alive():
-            loop.call_soon_threadsafe(done.set)
-        thread.join(30)
-    if failures:
-        raise failures[0]
+            ended.set()
+        running.result(30)
 
 
 class Visit:
