@@ -1,7 +1,8 @@
 """Measures the search on a corpus with judged questions, in a temporary place; no index of the user's is touched.
 
 Documents go in through the same ingest, and questions through the same search, as everywhere else. A document ranks by
-its best passage. Beside the whole search stand its two halves: the same candidates by words alone and by vectors alone.
+its best passage, also when that repeats a passage of another document (which a user would not be shown twice). Beside
+the whole search stand its two halves: the same candidates by words alone and by vectors alone.
 """
 
 import math
@@ -187,11 +188,8 @@ def _judge(retriever: Retriever, questions: Sequence[Question], progress: Advanc
 def _judged(retriever: Retriever, question: Question) -> _Judged:
     started = time.perf_counter()
     ranking = retriever.rank(question.text, history=question.history)
-    fused: dict[str, float] = {}
-    for hit in ranking.hits():
-        fused.setdefault(hit.passage.document_id, hit.score)
     return _Judged(
-        fused=list(fused.items()),
+        fused=_ranked(ranking, ranking.scores()),
         words=_ranked(ranking, np.where(ranking.evidence.words > 0, ranking.evidence.words, -np.inf)),
         vectors=_ranked(ranking, ranking.evidence.cosine),
         confidence=ranking.confidence,

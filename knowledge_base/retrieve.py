@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
+from numpy.typing import NDArray
+
 from knowledge_base import followup
 from knowledge_base.confidence import Clues, clues_of, probability
 from knowledge_base.embeddings import Embedder
@@ -35,14 +38,20 @@ class Ranking:
     clues: Clues
     confidence: float
 
+    def scores(self) -> NDArray[np.float64]:
+        """(candidates,) within 0..1 and comparable between questions: the best candidate's is the confidence."""
+        fused = np.maximum(self.evidence.fused, 0.0)
+        scores: NDArray[np.float64] = self.confidence * fused / max(float(fused.max(initial=0.0)), 1e-9)
+        return scores
+
     def hits(self) -> Iterator[Hit]:
-        """The candidates that repeat none before them, best first. The best one's score is the confidence."""
-        order = self.evidence.order()
-        best = max(float(self.evidence.fused.max(initial=0.0)), 1e-9)
-        for at in distinct([passage.text for passage in self.passages], self.candidates.vectors, order):
+        """The candidates that repeat none before them, best first."""
+        scores = self.scores()
+        texts = [passage.text for passage in self.passages]
+        for at in distinct(texts, self.candidates.vectors, self.evidence.order()):
             yield Hit(
                 passage=self.passages[at],
-                score=self.confidence * max(0.0, float(self.evidence.fused[at])) / best,
+                score=float(scores[at]),
                 vector_score=float(self.evidence.cosine[at]),
                 lexical_score=float(self.evidence.words[at]),
             )
