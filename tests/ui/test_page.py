@@ -48,7 +48,8 @@ def script(turn: Turn) -> list[Event]:
     if "unknown" in text:
         return play("Nothing was found.", sources=[source(1, score=0.2)], answered=False, confidence=0.1, follow_ups=[])
     if "code" in text:
-        return play("Run [1]:\n\n```sh\na < b\n```", sources=[source(1)])
+        table = "| One column | Another column | And a third one | The last |\n|---|---|---|---|\n| 1 | 2 | 3 | 4 |"
+        return play(f"Run [1]:\n\n```sh\na < b\n```\n\n{table}\n\n{'endless' * 20}", sources=[source(1)])
     if "long" in text:
         return play(" ".join(f"word{number}" for number in range(2_000)))
     return play()
@@ -298,6 +299,8 @@ def test_it_fits_a_phone_and_everything_has_a_name(
         assert _too_wide(visit) == []
         visit.ask("How does escrow work?")
         visit.page.locator("details[data-source='1'] summary").click()
+        for question in ("An unknown thing", "Show code", "Please break"):
+            visit.ask(question)
         assert _too_wide(visit) == []
         assert _nameless(visit) == []
         assert _faint(visit) == []

@@ -11,6 +11,7 @@ const NEAR = 80; // pixels from the end within which the page keeps following th
 const PATIENCE = 2000; // milliseconds without a sign of life after which the server is asked again
 let revision = 0;
 let following = true;
+let fromEnd = null; // where the reader was, in pixels from the end, while what came before is fetched
 
 const questionBox = () => document.querySelector("#ask textarea");
 const find = (key) => [...exchanges.children].find((one) => one.dataset.key === key);
@@ -24,7 +25,9 @@ function apply() {
   document.getElementById("app").toggleAttribute("data-running", patch.running);
   if (status.textContent !== patch.status) status.textContent = patch.status;
   address(patch);
-  follow(patch.whole || added || Boolean(patch.complaint));
+  if (fromEnd === null) follow(patch.whole || added || Boolean(patch.complaint));
+  else scroller.scrollTop = scroller.scrollHeight - fromEnd;
+  fromEnd = null;
 }
 
 function change(patch) {
@@ -176,7 +179,10 @@ const acts = {
   copy: (button) => copy(button, button.dataset.copy),
   "copy-code": (button) => copy(button, button.closest(".code").querySelector("pre").textContent),
   latest: () => follow(true),
-  earlier: () => trigger("earlier"),
+  earlier: () => {
+    fromEnd = scroller.scrollHeight - scroller.scrollTop;
+    trigger("earlier");
+  },
   reload: () => location.reload(),
 };
 
