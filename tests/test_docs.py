@@ -15,9 +15,7 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 def test_every_setting_is_documented_and_every_documented_setting_exists():
     text = (ROOT / "docs" / "configuration.md").read_text()
     documented = set(re.findall(r"^\| `([A-Z_]+)`", text, flags=re.MULTILINE))
-    known = {
-        str(field.validation_alias or f"ATTUNE_{name.upper()}") for name, field in Settings.model_fields.items()
-    }
+    known = {str(field.validation_alias or f"ATTUNE_{name.upper()}") for name, field in Settings.model_fields.items()}
     assert documented == known
 
 

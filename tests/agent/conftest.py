@@ -1,6 +1,6 @@
 """A small knowledge base on the real components, and an assistant over it with or without a scripted model server."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -104,8 +104,12 @@ async def events_of(assistant: Assistant, turn: Turn) -> list[Event]:
     return [event async for event in assistant.stream(turn)]
 
 
-async def reply_of(assistant: Assistant, text: str, conversation_id: str | None = None, user: str = "ada") -> Reply:
-    """The reply to one message."""
-    *_, last = await events_of(assistant, Turn(user, text, conversation_id))
-    assert isinstance(last, Replied)
-    return last.reply
+async def reply_of(assistant: Assistant, text: str, conversation_id: str | None = None) -> Reply:
+    """The reply to one message of Ada's."""
+    return reply_in(await events_of(assistant, Turn("ada", text, conversation_id)))
+
+
+def reply_in(events: Sequence[Event]) -> Reply:
+    """The reply that ends a turn."""
+    assert isinstance(events[-1], Replied)
+    return events[-1].reply

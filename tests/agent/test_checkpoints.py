@@ -1,18 +1,18 @@
 """A conversation keeps one checkpoint, whatever its length."""
 
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
-from agent.checkpoints import open_checkpoints
+from agent.checkpoints import NewestOnlySaver, open_checkpoints
 
 
 class Count(TypedDict, total=False):
     turns: int
 
 
-def _graph(saver):
+def _graph(saver: NewestOnlySaver) -> Any:
     graph = StateGraph(Count)
     graph.add_node("count", lambda state: {"turns": state.get("turns", 0) + 1})
     graph.add_edge(START, "count")

@@ -3,8 +3,8 @@
 import pytest
 
 from agent.assistant import Assistant, Turn
-from agent.events import Notice, Replied, Reply, Token
-from tests.agent.conftest import RemoteAssistant, events_of
+from agent.events import Notice, Reply, Token
+from tests.agent.conftest import RemoteAssistant, events_of, reply_in, reply_of
 from tests.model_server import Call, Disconnect, Hang, ModelServer, Status, Text, Tools
 
 QUESTION = "When is the money in escrow released?"
@@ -13,12 +13,11 @@ QUESTION = "When is the money in escrow released?"
 async def _turn(assistant: Assistant) -> tuple[Reply, list[str], str]:
     """The reply, the codes of the notices, and the text that was streamed."""
     events = await events_of(assistant, Turn("ada", QUESTION))
-    last = events[-1]
-    assert isinstance(last, Replied)
-    (exchange,) = await assistant.transcript("ada", last.reply.conversation_id)
-    assert exchange.reply == last.reply
-    codes = [event.code for event in events if isinstance(event, Notice)]
-    return last.reply, codes, "".join(event.text for event in events if isinstance(event, Token))
+    reply = reply_in(events)
+    (exchange,) = await assistant.transcript("ada", reply.conversation_id)
+    assert exchange.reply == reply
+    codes: list[str] = [event.code for event in events if isinstance(event, Notice)]
+    return reply, codes, "".join(event.text for event in events if isinstance(event, Token))
 
 
 async def test_the_usual_turn_is_one_model_call_that_sees_the_passages(remote: RemoteAssistant, model: ModelServer):
@@ -145,8 +144,8 @@ async def test_a_megabyte_of_answer_is_kept_and_not_carried_along(remote: Remote
     async with remote() as assistant:
         reply, _, _ = await _turn(assistant)
         assert len(reply.answer) == 999_999
-        *_, last = await events_of(assistant, Turn("ada", "And then?", reply.conversation_id))
-    assert last.reply.answer == "Short [1]."
+        second = await reply_of(assistant, "And then?", reply.conversation_id)
+    assert second.answer == "Short [1]."
     assert len(str(model.chats[1].body["messages"])) < 50_000
 
 
@@ -162,11 +161,11 @@ async def test_an_instruction_inside_a_document_stays_quoted_material(remote: Re
 async def test_a_history_larger_than_the_window_is_cut_to_fit(remote: RemoteAssistant, model: ModelServer):
     long = "The escrow question is long. " * 600
     async with remote(model_context_tokens=4_000, model_answer_tokens=500) as assistant:
-        conversation = None
+        conversation: str | None = None
         for _ in range(4):
             model.script(Text("Noted [1]. " * 100))
-            *_, last = await events_of(assistant, Turn("ada", long, conversation))
-            conversation = last.reply.conversation_id
-        assert last.reply.model == "scripted"
+            reply = await reply_of(assistant, long, conversation)
+            conversation = reply.conversation_id
+        assert reply.model == "scripted"
     prompt = "".join(str(message.get("content")) for message in model.chats[-1].body["messages"])
     assert len(prompt) / 4 < 3_500
