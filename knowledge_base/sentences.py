@@ -1,0 +1,521 @@
+"""Markdown to the units that an answer quotes: sentences, list items, table rows, code blocks and headings.
+
+`units` scans lines instead of parsing the whole grammar: a passage may begin in the middle of a list or a table, and an
+answer reads half a dozen passages in a few milliseconds. Every unit knows its span of the source (`text[start:end]` is
+verbatim), how it reads when quoted (`Unit.text`, inline markup cleaned up) and what introduces it.
+"""
+
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Literal
+
+Kind = Literal["sentence", "item", "row", "code", "heading"]
+
+MAX_HEADING_CHARS = 100
+WRAPPED_LINE_CHARS = 140  # a text with longer lines is not wrapped by hand: its line ends mean something
+RUN_IN_CHARS = 60
+SHORT_LINE_CHARS = 60  # a hand-wrapped line that had room for the next word ended on purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One quotable part of a Markdown text.
+
+    `text[start:end]` of the source is this unit verbatim, without the marker of a list item or the outer pipes of a
+    row. `text` is what a reader sees: links reduced to their words, emphasis and images gone, on one line; only code
+    keeps its lines and its fence. A row names each cell by its column ("Plan: Team; Price: €49").
+    `block` numbers the paragraph, list, table or code block it belongs to, `item` the list item or row in the source
+    (-1 outside of lists and tables); `marker` is "-" or "3." on the first sentence of an item, `depth` its nesting.
+    `lead_in` is the index of the unit that introduces this one ("To do this:"), if any.
+    """
+
+    start: int
+    end: int
+    kind: Kind
+    text: str
+    block: int
+    item: int = -1
+    marker: str = ""
+    depth: int = 0
+    lead_in: int | None = None
+
+
+@lru_cache(maxsize=4096)
+def units(text: str) -> tuple[Unit, ...]:
+    """The units of a Markdown text in order; they do not overlap, and between them stands only markup."""
+    return tuple(_Scanner(text).run())
+
+
+def claim_bearing(sentence: str) -> bool:
+    """Whether a sentence or list item of an answer states something that a source must support.
+
+    Questions, lead-ins that end in a colon, code and fragments of one or two words state nothing on their own.
+    """
+    text = clean(_MARKER.sub("", sentence.strip(), count=1))
+    if text.startswith(("```", "~~~")) or text.endswith(("?", ":", "：", "？")):
+        return False
+    return len(_WORD.findall(text)) >= 3
+
+
+_WORD = re.compile(r"[^\W\d_]{2,}|\b[AaI]\b")
+_MARKER = re.compile(r"^(?:[-*+•]|\d{1,3}[.)])\s+")
+
+
+# Inline markup
+
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_TARGET = r"(?:\((?:[^()\s]|\([^()]*\)|\s)*\)|\[[^\[\]]*\])"
+_IMAGE = re.compile(r"!\[[^\]]*\]" + _TARGET)
+_LINK = re.compile(r"(?<!\\)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]" + _TARGET)
+_REFERENCE = re.compile(r"\s?\[\^?\s*\d{1,3}\s*\]|\s?\[\^[^\]\s]+\]")
+_AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^\s<>]+)>")
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_STRONG = re.compile(r"(?<!\\)(\*\*\*|\*\*|~~)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
+_STARS = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*]+?)(?<=[^\s\\])\*(?![\w*])")
+_UNDERSCORES = re.compile(r"(?<![\w\\])(__?)(?=[^\s_])(.+?)(?<=[^\s\\_])\1(?!\w)")
+_STRAY = re.compile(r"(?<![\\*\w])\*\*(?=\S)|(?<=[^\s\\*])\*\*(?!\w)")
+_HEADING_ID = re.compile(r"\s*\{#[^\s{}]+\}\s*$")
+_QUOTE_PREFIX = re.compile(r"(?m)^[ \t]*(?:>[ \t]?)+")
+_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
+_ASIDE = re.compile("\x00(\\d+)\x00")
+
+
+def clean(raw: str) -> str:
+    """`raw` Markdown on one line, without links, images, emphasis, tags and footnote marks.
+
+    A footnote mark such as [3] goes because it would read as a citation. Inline code stays, backticks included: it is
+    there to be typed.
+    """
+    codes: list[str] = []
+
+    def aside(match: re.Match[str]) -> str:
+        codes.append(match.group())
+        return f"\x00{len(codes) - 1}\x00"
+
+    text = raw.replace("\x00", " ")
+    if "`" in text:
+        text = _CODE_SPAN.sub(aside, text).replace("`", "'")
+    text = _without_markup(text)
+    return " ".join(_ASIDE.sub(lambda match: codes[int(match[1])], text).split())
+
+
+def _without_markup(text: str) -> str:
+    if ">" in text:
+        text = _QUOTE_PREFIX.sub("", text)
+    if "<" in text:
+        text = _TAG.sub("", _AUTOLINK.sub(r"\1", _BREAK.sub(" ", _COMMENT.sub("", text))))
+    if "[" in text:
+        text = _REFERENCE.sub("", _LINK.sub(r"\1", _IMAGE.sub("", text)))
+    if "*" in text or "~~" in text:
+        text = _STRAY.sub("", _STARS.sub(r"\1", _STRONG.sub(r"\2", _STRONG.sub(r"\2", text))))
+    if "_" in text:
+        text = _UNDERSCORES.sub(r"\2", text)
+    return text.replace("&nbsp;", " ")
+
+
+# Sentences inside a paragraph
+
+_BOUNDARY = re.compile(r"(?:[.!?…]+[\"'”’»)\]*_]*(?:\s*\[\d{1,3}\])*\s+|[。！？]+[」』”’）]*\s*)")
+_OPAQUE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)|\[[^\[\]\n]*\]\([^()\s]*\)", re.DOTALL)
+_LAST_WORD = re.compile(r"[\w.’'-]*$")
+_DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]$")
+_NEVER_LAST = frozenset(
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "st",
+        "vs",
+        "approx",
+        "eg",
+        "ie",
+        "cf",
+        "resp",
+        "incl",
+        "ca",
+        "viz",
+        "gen",
+        "gov",
+        "sen",
+        "messrs",
+    ]
+)
+_BEFORE_NUMBER = frozenset(
+    [
+        "no",
+        "nos",
+        "nr",
+        "art",
+        "sec",
+        "fig",
+        "figs",
+        "p",
+        "pp",
+        "vol",
+        "ch",
+        "eq",
+        "max",
+        "min",
+        "tel",
+        "ext",
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "jun",
+        "jul",
+        "aug",
+        "sep",
+        "sept",
+        "oct",
+        "nov",
+        "dec",
+    ]
+)
+_CLOCK = frozenset({"a.m", "p.m"})
+_AFTER_CLOCK = re.compile(r"(?:[A-Z]{2,4}\b|Eastern|Central|Pacific|Mountain|[A-Z][a-z]+day)")
+_STARTER = re.compile(
+    r"(?:The|An?|You|Your|If|We|It|This|That|These|Those|They|In|For|To|When|Once|After|Before|However|There|Then|Please|See|Do)\b"
+)
+
+
+def _sentence_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The spans of the sentences in `text[start:end]`, without the blanks around them."""
+    opaque = [match.span() for match in _OPAQUE.finditer(text, start, end)] if _may_hide(text, start, end) else []
+    begin = start
+    for match in _BOUNDARY.finditer(text, start, end):
+        hidden = any(a < match.start() < b for a, b in opaque)
+        if not hidden and match.end() < end and _is_boundary(text, begin, match):
+            yield from _trimmed(text, begin, match.end())
+            begin = match.end()
+    yield from _trimmed(text, begin, end)
+
+
+def _may_hide(text: str, start: int, end: int) -> bool:
+    return text.find("`", start, end) >= 0 or text.find("](", start, end) >= 0
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    if start < end:
+        yield start, end
+
+
+def _is_boundary(text: str, begin: int, match: re.Match[str]) -> bool:
+    following = text[match.end() :][:24]
+    if following[:1].islower() or following[:1] in ",;:)":
+        return False
+    if "*" in match.group() and text.startswith("**", begin) and match.start() - begin < RUN_IN_CHARS:
+        return False  # "**Fund.** The client pays …": a run-in head belongs to what follows
+    if match.group()[0] != "." or match.group()[:2] == "..":
+        return True
+    before = _LAST_WORD.search(text, max(begin, match.start() - 30), match.start())
+    return _may_end(before.group() if before else "", following, is_alone=before is None or before.start() == begin)
+
+
+def _may_end(word: str, following: str, *, is_alone: bool) -> bool:
+    """Whether the full stop after `word` ends a sentence when `following` comes next."""
+    low = word.lower().lstrip("('")
+    if low in _NEVER_LAST or (low in _BEFORE_NUMBER and following[:1].isdigit()):
+        return False
+    if low in _CLOCK:
+        return not _AFTER_CLOCK.match(following)
+    if _DOTTED.match(low):
+        return low not in ("e.g", "i.e") and bool(_STARTER.match(following))
+    if len(word) == 1 and word.isupper() and word != "I":
+        return bool(_STARTER.match(following))
+    return not (is_alone and low.isdigit())
+
+
+# Lines and blocks
+
+_FENCE = re.compile(r"\s*(?:>\s?)*(`{3,}|~{3,})")
+_ATX = re.compile(r"\s{0,3}#{1,6}(?:\s+|$)")
+_UNDERLINE = re.compile(r"\s{0,3}(?:=+|-{2,})\s*$")
+_RULE = re.compile(r"\s{0,3}([-*_])(?:\s*\1){2,}\s*$")
+_ITEM = re.compile(r"(\s*(?:>\s?)*)([-*+•‣▪◦]|\d{1,3}[.)])(\s+)(?:\[[ xX]\]\s+)?(?=\S)")
+_DELIMITER = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
+_SKIPPED = re.compile(
+    r"\s*(?::{3,}.*|\[[^\]]+\]:\s+\S+.*|(?:import|export)\s.*(?:from\s+['\"]|=).*|</?[A-Za-z][^<>]*/?>|\{/\*.*\*/\})\s*$"
+)
+_BOLD_LINE = re.compile(r"\s*(\*\*|__)(?=\S)[^*]+(?<=[^\s.:!])\1\s*$")
+_CELL = re.compile(r"(?:`[^`]*`|\\.|[^|\\`]|`)+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    start: int
+    end: int
+    text: str
+
+    @property
+    def indent(self) -> int:
+        expanded = self.text.expandtabs(4)
+        return len(expanded) - len(expanded.lstrip())
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.text.strip().strip(">").strip()
+
+
+class _Scanner:
+    """Reads a text line by line and gathers its units."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        edges = [0, *(match.end() for match in re.finditer(r"\r\n?|\n", text)), len(text)]
+        self.lines = [_Line(a, b, text[a:b].rstrip("\r\n")) for a, b in pairwise(edges) if a < b]
+        self.units: list[Unit] = []
+        self.at = 0
+        self.block = 0
+        self.item = -1
+        self.open_items: list[tuple[int, int | None]] = []  # indent and lead-in of the items that enclose this line
+
+    def run(self) -> list[Unit]:
+        while self.at < len(self.lines):
+            self._step(self.lines[self.at])
+        return self.units
+
+    def _step(self, line: _Line) -> None:
+        if line.is_blank:
+            self.at += 1
+        elif _FENCE.match(line.text):
+            self._fenced()
+        elif self._opens_table(self.at):
+            self._table()
+        elif _SKIPPED.match(line.text) or _RULE.match(line.text):
+            self.at += 1
+        elif _ATX.match(line.text) or self._is_title(self.at):
+            self._heading(line)
+        elif _ITEM.match(line.text):
+            self._list_item(line)
+        elif line.indent >= 4 and not self.open_items and not line.text.rstrip().endswith((".", ":", "!", "?")):
+            self._indented_code()
+        else:
+            self._paragraph(line)
+
+    def _starts_block(self, at: int) -> bool:
+        line = self.lines[at]
+        text = line.text
+        return (
+            line.is_blank
+            or any(pattern.match(text) for pattern in (_FENCE, _ATX, _RULE, _ITEM, _SKIPPED))
+            or self._opens_table(at)
+        )
+
+    # Prose
+
+    def _paragraph(self, line: _Line) -> None:
+        last = self._end_of_prose(self.at)
+        if self.open_items and line.indent <= self.open_items[0][0]:
+            self.open_items = []
+        inside = bool(self.open_items)
+        self.block += not inside
+        item = self.item if inside else -1
+        self._add_prose(self.at, last, line.start, item=item, marker="")
+        self.at = last + 1
+
+    def _end_of_prose(self, first: int) -> int:
+        last = first
+        while last + 1 < len(self.lines) and not self._starts_block(last + 1):
+            last += 1
+        return last
+
+    def _add_prose(self, first: int, last: int, start: int, *, item: int, marker: str) -> None:
+        lines = self.lines[first : last + 1]
+        depth = max(0, len(self.open_items) - 1)
+        lead_in = self.open_items[-1][1] if item >= 0 and self.open_items else None
+        kind: Kind = "item" if item >= 0 else "sentence"
+        for a, b in self._line_groups(lines, start):
+            for x, y in _sentence_spans(self.text, a, b):
+                shown = clean(self.text[x:y])
+                if any(map(str.isalnum, shown)):
+                    self.units.append(Unit(x, y, kind, shown, self.block, item, marker, depth, lead_in))
+                    marker = ""
+
+    def _line_groups(self, lines: list[_Line], start: int) -> Iterator[tuple[int, int]]:
+        """Runs of lines that flow into each other: a hard break, or any break in unwrapped text, parts them."""
+        unwrapped = any(len(line.text) > WRAPPED_LINE_CHARS for line in lines)
+        for line in lines:
+            hard = line.text.endswith(("  ", "\\")) or line.text.rstrip().lower().endswith(("<br>", "<br/>", "<br />"))
+            if unwrapped or hard:
+                yield start, line.end
+                start = line.end
+        if lines and start < lines[-1].end:
+            yield start, lines[-1].end
+
+    # Headings
+
+    def _heading(self, line: _Line) -> None:
+        self.open_items = []
+        self.block += 1
+        opening = _ATX.match(line.text)
+        start = line.start + (opening.end() if opening else 0)
+        shown = clean(_HEADING_ID.sub("", self.text[start : line.end].rstrip().rstrip("#")))
+        for a, b in _trimmed(self.text, start, line.end):
+            if shown:
+                self.units.append(Unit(a, b, "heading", shown, self.block))
+        self.at += 1
+        if self.at < len(self.lines) and _UNDERLINE.match(self.lines[self.at].text):
+            self.at += 1
+
+    def _is_title(self, at: int) -> bool:
+        """Whether a line is a heading without a mark: underlined, all bold, or a title line above unwrapped text."""
+        line = self.lines[at]
+        if at + 1 < len(self.lines) and not line.is_blank and _UNDERLINE.match(self.lines[at + 1].text):
+            return not _ITEM.match(line.text) and not _DELIMITER.fullmatch(line.text)
+        if _BOLD_LINE.match(line.text) and (at + 1 == len(self.lines) or self._starts_block(at + 1)):
+            return True
+        return (at == 0 or self.lines[at - 1].is_blank) and self._stands_above(at)
+
+    def _stands_above(self, at: int) -> bool:
+        """Plain text has titles too: a short first line that ends early, with a capital letter below it."""
+        if at + 1 == len(self.lines) or self._starts_block(at + 1):
+            return False
+        text, below = self.lines[at].text.strip(), self.lines[at + 1].text
+        if len(text) > MAX_HEADING_CHARS or text.endswith((".", ":", ";", ",", "!")) or below[:1].isspace():
+            return False
+        if not (below[:1].isupper() or below[:1].isdigit() or below[:1] in "\"“'"):
+            return False
+        ended_early = len(text) + 1 + len(below.split(maxsplit=1)[0]) < SHORT_LINE_CHARS
+        return ended_early or text.endswith("?") or len(below) > WRAPPED_LINE_CHARS
+
+    # Lists
+
+    def _list_item(self, line: _Line) -> None:
+        opening = _ITEM.match(line.text)
+        if opening is None:
+            raise AssertionError("the caller has matched this line")
+        indent = len(opening[1].expandtabs(4))
+        if not self.open_items:
+            self.block += 1
+        while self.open_items and self.open_items[-1][0] >= indent:
+            self.open_items.pop()
+        lead_in = self._list_lead_in()
+        self.open_items.append((indent, lead_in))
+        self.item += 1
+        marker = "-" if not opening[2][0].isdigit() else opening[2]
+        last = self._end_of_prose(self.at)
+        self._add_prose(self.at, last, line.start + opening.end(), item=self.item, marker=marker)
+        self.at = last + 1
+
+    def _list_lead_in(self) -> int | None:
+        """The unit before the list that ends in a colon; for later items, the one that their first sibling has."""
+        for unit in reversed(self.units):
+            if unit.block != self.block or unit.kind != "item":
+                break
+            if unit.depth == len(self.open_items):
+                return unit.lead_in
+        return self._introduction(must_announce=True)
+
+    def _introduction(self, *, must_announce: bool) -> int | None:
+        """The last unit, when it may introduce what comes now; an announcement ends in a colon."""
+        if not self.units or self.units[-1].kind not in ("sentence", "item"):
+            return None
+        announces = self.units[-1].text.endswith((":", "："))
+        return len(self.units) - 1 if announces or not must_announce else None
+
+    # Tables
+
+    def _opens_table(self, at: int) -> bool:
+        text = self.lines[at].text
+        if "|" not in text:
+            return False
+        below = self.lines[at + 1].text if at + 1 < len(self.lines) else ""
+        return text.lstrip().startswith("|") or ("|" in below and bool(_DELIMITER.fullmatch(below)))
+
+    def _table(self) -> None:
+        lead_in = self._introduction(must_announce=True)
+        self.block += 1
+        self.open_items = []
+        header: list[str] = []
+        if self.at + 1 < len(self.lines) and _DELIMITER.fullmatch(self.lines[self.at + 1].text):
+            header = [shown for _, _, shown in self._cells(self.lines[self.at])]
+            self.at += 2
+        while self.at < len(self.lines) and "|" in self.lines[self.at].text:
+            self._row(self.lines[self.at], header, lead_in)
+            self.at += 1
+
+    def _row(self, line: _Line, header: list[str], lead_in: int | None) -> None:
+        cells = self._cells(line)
+        shown = _named_cells(header, [cell for _, _, cell in cells])
+        if not shown or _DELIMITER.fullmatch(line.text):
+            return
+        self.item += 1
+        self.units.append(Unit(cells[0][0], cells[-1][1], "row", shown, self.block, self.item, "-", 0, lead_in))
+
+    def _cells(self, line: _Line) -> list[tuple[int, int, str]]:
+        inner = line.text.strip()
+        start = line.start + line.text.index(inner) + inner.startswith("|")
+        cells, at = list[tuple[int, int, str]](), start
+        for part in _split_cells(inner.removeprefix("|").removesuffix("|")):
+            spans = list(_trimmed(self.text, at, at + len(part))) or [(at, at)]
+            cells.append((*spans[0], clean(part.replace("\\|", "|"))))
+            at += len(part) + 1
+        return cells
+
+    # Code
+
+    def _fenced(self) -> None:
+        lead_in = self._introduction(must_announce=False)
+        self.block += 1
+        first = self.at
+        opening = _FENCE.match(self.lines[first].text)
+        fence = opening[1] if opening else "```"
+        self.at += 1
+        while self.at < len(self.lines) and not self._closes(self.lines[self.at], fence):
+            self.at += 1
+        body = [line.text for line in self.lines[first : self.at]]
+        last = min(self.at, len(self.lines) - 1)
+        self.at += 1
+        self._add_code(first, last, textwrap.dedent("\n".join(body)).strip("\n") + f"\n{fence}", lead_in, len(body) > 1)
+
+    @staticmethod
+    def _closes(line: _Line, fence: str) -> bool:
+        text = line.text.strip().lstrip("> ")
+        return text.startswith(fence) and not text.strip(fence[0])
+
+    def _indented_code(self) -> None:
+        lead_in = self._introduction(must_announce=False)
+        self.block += 1
+        first = self.at
+        while self.at < len(self.lines) and (self.lines[self.at].is_blank or self.lines[self.at].indent >= 4):
+            self.at += 1
+        while self.lines[self.at - 1].is_blank:
+            self.at -= 1
+        body = textwrap.dedent("\n".join(line.text for line in self.lines[first : self.at]))
+        self._add_code(first, self.at - 1, f"```\n{body}\n```", lead_in, True)
+
+    def _add_code(self, first: int, last: int, shown: str, lead_in: int | None, has_body: bool) -> None:
+        item = self.item if self.open_items else -1
+        for start, end in _trimmed(self.text, self.lines[first].start, self.lines[last].end) if has_body else ():
+            depth = max(0, len(self.open_items) - 1)
+            self.units.append(Unit(start, end, "code", shown, self.block, item, "", depth, lead_in))
+
+
+def _split_cells(row: str) -> list[str]:
+    """Cells between pipes that are neither escaped nor inside code."""
+    cells, last = list[str](), 0
+    for match in re.finditer(r"`[^`]*`|\\.|\|", row):
+        if match.group() == "|":
+            cells.append(row[last : match.start()])
+            last = match.end()
+    return [*cells, row[last:]]
+
+
+def _named_cells(header: list[str], cells: list[str]) -> str:
+    """A row in words. A first column without a name holds the names of the rows: it opens the row instead."""
+    names = header + [""] * (len(cells) - len(header))
+    named = [f"{name}: {cell}" if name else cell for name, cell in zip(names, cells, strict=False) if cell]
+    opens = len(named) > 1 and bool(header) and not header[0] and bool(cells[0])
+    return f"{named[0]} – {'; '.join(named[1:])}" if opens else "; ".join(named)
