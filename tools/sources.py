@@ -26,6 +26,7 @@ class Source(BaseModel):
     topic: str | None
     document_id: str
     passage_id: str
+    ordinal: int = Field(default=0, description="The passage's place in its document, from 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def _source(number: int, hit: Hit) -> Source:
         topic=passage.topic,
         document_id=passage.document_id,
         passage_id=passage.id,
+        ordinal=passage.ordinal,
     )
 
 
