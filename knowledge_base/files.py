@@ -52,6 +52,12 @@ class Scan:
             is_below(path, folder) for folder in self.uncertain
         )
 
+    def is_elsewhere(self, path: str) -> bool:
+        """Whether `path` lies below none of the given paths, all of which were there to look at: a misspelled one must
+        not make everything else look foreign."""
+        given = [*self.covered, *self.uncertain]
+        return bool(given) and not self.missing and not any(is_below(path, folder) for folder in given)
+
 
 def scan(paths: Iterable[Path | str]) -> Scan:
     """Looks through files and folders, each file once, in the order of names. Hidden files and folders are passed over,

@@ -81,14 +81,15 @@ def ingest(
     embedder: Embedder,
     progress: Callable[[Progress], None] | None = None,
     prune: bool = True,
+    only: bool = False,
     rebuild: bool = False,
     max_bytes: int = loaders.MAX_BYTES,
     wait: float = 30,
 ) -> IngestReport:
     """Brings the knowledge base in step with these files and folders.
 
-    With `prune`, documents from below the given paths whose files are gone are dropped; those from elsewhere stay. A
-    file that can no longer be read keeps the version that was read before. `rebuild` makes everything anew, also what
+    With `prune`, documents from below the given paths whose files are gone are dropped; those from elsewhere stay,
+    unless `only` these paths shall be known. A file that can no longer be read keeps the version that was read before. `rebuild` makes everything anew, also what
     came from elsewhere, beside what is searched meanwhile, and swaps at the end. `wait` is how many seconds another
     ingest may take to finish.
 
@@ -98,7 +99,11 @@ def ingest(
     with only_one(store.path, wait):
         found = files.scan(paths)
         run = _Run(store, index, embedder, progress, total=len(found.files), rebuild=rebuild)
-        gone = [id for id, origin in run.origins.items() if prune and origin.path and found.is_gone(origin.path)]
+        gone = [
+            id
+            for id, origin in run.origins.items()
+            if origin.path and (prune and found.is_gone(origin.path) or only and found.is_elsewhere(origin.path))
+        ]
         run.failed.extend([*found.failures, *_unknown(found, run.origins)])
         run.write(run.from_files(found.files, max_bytes), gone)
         return run.report(started)

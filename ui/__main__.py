@@ -71,11 +71,12 @@ def ingest(
     as_json: AsJson = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Embed everything anew with the configured model")] = False,
     prune: Annotated[bool, typer.Option(help="Remove documents whose files are gone from these folders")] = True,
+    only: Annotated[bool, typer.Option("--only", help="Remove all other documents, such as the demo's")] = False,
 ) -> None:
     """Bring the knowledge base up to date with files. Exit code 1: some could not be read."""
     from ui.commands import ingest as command
 
-    raise typer.Exit(command.run(paths, as_json=as_json, rebuild=rebuild, prune=prune))
+    raise typer.Exit(command.run(paths, as_json=as_json, rebuild=rebuild, prune=prune, only=only))
 
 
 @app.command()

@@ -19,7 +19,7 @@ def test_history_survives_the_way_into_messages_and_back(history):
 
 def test_tool_traffic_is_not_something_that_was_said():
     call = {"name": "search_knowledge_base", "args": {}, "id": "1"}
-    looked_up = [AIMessage("", tool_calls=[call]), ToolMessage("…", tool_call_id="1")]
+    looked_up: list[AnyMessage] = [AIMessage("", tool_calls=[call]), ToolMessage("…", tool_call_id="1")]
     messages: list[AnyMessage] = [HumanMessage("Hi"), *looked_up, AIMessage("Yo")]
     assert utterances(messages) == (Utterance("user", "Hi"), Utterance("assistant", "Yo"))
 

@@ -34,11 +34,9 @@ class Base:
         self.index.close()
         self.store.close()
 
-    def ingest(self, *paths: Path | str, prune: bool = True, rebuild: bool = False) -> IngestReport:
+    def ingest(self, *paths: Path | str, **options: bool) -> IngestReport:
         given = paths or (self.folder / "kb",)
-        return ingest(
-            given, store=self.store, index=self.index, embedder=self.embedder, prune=prune, rebuild=rebuild, wait=0
-        )
+        return ingest(given, store=self.store, index=self.index, embedder=self.embedder, wait=0, **options)
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -145,6 +143,20 @@ class TestRootsAndNames:
         base.ingest(base.folder / "one")
         assert counts(base.ingest(base.folder / "two")) == (1, 0, 0, 0, 0)
         assert set(base.store.origins()) == {"one/a.md", "two/b.md"}
+
+    def test_only_these_paths_can_be_asked_for(self, base: Base):
+        base.write("demo/a.md", "# A\n\nOne.")
+        base.write("docs/b.md", "# B\n\nTwo.")
+        base.ingest(base.folder / "demo")
+        assert counts(base.ingest(base.folder / "docs", only=True)) == (1, 0, 0, 1, 0)
+        assert set(base.store.origins()) == {"docs/b.md"}
+        base.assert_in_step()
+
+    def test_a_misspelled_path_removes_nothing(self, base: Base):
+        base.write("docs/b.md", "# B\n\nTwo.")
+        base.ingest(base.folder / "docs")
+        assert counts(base.ingest(base.folder / "dosc", only=True)) == (0, 0, 0, 0, 1)
+        assert set(base.store.origins()) == {"docs/b.md"}
 
     def test_one_file_is_one_document_however_its_path_is_spelled(self, base: Base, tmp_path: Path):
         path = base.write("kb/guide/a.md", "# A\n\nText.")

@@ -16,9 +16,9 @@ from ui.configuration import load_settings
 ALL_READ, SOME_NOT_READ = 0, 1
 
 
-def run(paths: Sequence[Path], *, as_json: bool, rebuild: bool, prune: bool) -> int:
+def run(paths: Sequence[Path], *, as_json: bool, rebuild: bool, prune: bool, only: bool) -> int:
     """Ingest and show the report; the exit code says whether every file could be read."""
-    report = ingest(load_settings(), paths, rebuild=rebuild, prune=prune)
+    report = ingest(load_settings(), paths, rebuild=rebuild, prune=prune, only=only)
     if as_json:
         print_json(report.as_json())
     else:
@@ -26,7 +26,9 @@ def run(paths: Sequence[Path], *, as_json: bool, rebuild: bool, prune: bool) -> 
     return SOME_NOT_READ if report.failed else ALL_READ
 
 
-def ingest(settings: Settings, paths: Sequence[Path], *, rebuild: bool = False, prune: bool = True) -> IngestReport:
+def ingest(
+    settings: Settings, paths: Sequence[Path], *, rebuild: bool = False, prune: bool = True, only: bool = False
+) -> IngestReport:
     """Bring the knowledge base of these settings up to date, behind a progress bar. Raises as the library does."""
     with open_knowledge(settings) as knowledge, progress("Indexing") as advance:
 
@@ -40,6 +42,7 @@ def ingest(settings: Settings, paths: Sequence[Path], *, rebuild: bool = False, 
             embedder=knowledge.embedder,
             progress=show_progress,
             prune=prune,
+            only=only,
             rebuild=rebuild,
         )
 
