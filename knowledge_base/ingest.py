@@ -89,9 +89,9 @@ def ingest(
     """Brings the knowledge base in step with these files and folders.
 
     With `prune`, documents from below the given paths whose files are gone are dropped; those from elsewhere stay,
-    unless `only` these paths shall be known. A file that can no longer be read keeps the version that was read before. `rebuild` makes everything anew, also what
-    came from elsewhere, beside what is searched meanwhile, and swaps at the end. `wait` is how many seconds another
-    ingest may take to finish.
+    unless `only` what these paths hold shall be known. A file that can no longer be read keeps the version that was read
+    before. `rebuild` makes everything anew, also what came from elsewhere, beside what is searched meanwhile, and swaps
+    at the end. `wait` is how many seconds another ingest may take to finish.
 
     Raises IngestRunning, IndexMismatch (unless rebuilding), IndexUnavailable and EmbeddingsUnavailable.
     """
@@ -102,7 +102,7 @@ def ingest(
         gone = [
             id
             for id, origin in run.origins.items()
-            if origin.path and (prune and found.is_gone(origin.path) or only and found.is_elsewhere(origin.path))
+            if origin.path and ((prune and found.is_gone(origin.path)) or (only and found.is_elsewhere(origin.path)))
         ]
         run.failed.extend([*found.failures, *_unknown(found, run.origins)])
         run.write(run.from_files(found.files, max_bytes), gone)

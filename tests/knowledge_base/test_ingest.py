@@ -34,9 +34,17 @@ class Base:
         self.index.close()
         self.store.close()
 
-    def ingest(self, *paths: Path | str, **options: bool) -> IngestReport:
-        given = paths or (self.folder / "kb",)
-        return ingest(given, store=self.store, index=self.index, embedder=self.embedder, wait=0, **options)
+    def ingest(self, *paths: Path | str, prune: bool = True, only: bool = False, rebuild: bool = False) -> IngestReport:
+        return ingest(
+            paths or (self.folder / "kb",),
+            store=self.store,
+            index=self.index,
+            embedder=self.embedder,
+            prune=prune,
+            only=only,
+            rebuild=rebuild,
+            wait=0,
+        )
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
