@@ -89,8 +89,8 @@ def ingest(
     """Brings the knowledge base in step with these files and folders.
 
     With `prune`, documents from below the given paths whose files are gone are dropped; those from elsewhere stay,
-    unless `only` what these paths hold shall be known. A file that can no longer be read keeps the version that was read
-    before. `rebuild` makes everything anew, also what came from elsewhere, beside what is searched meanwhile, and swaps
+    unless `only` what these paths hold shall be known. A file that can no longer be read keeps its last version.
+    `rebuild` makes everything anew, also what came from elsewhere, beside what is searched meanwhile, and swaps
     at the end. `wait` is how many seconds another ingest may take to finish.
 
     Raises IngestRunning, IndexMismatch (unless rebuilding), IndexUnavailable and EmbeddingsUnavailable.
