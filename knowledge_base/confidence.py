@@ -1,20 +1,21 @@
 """How sure the search is that the documents answer the question.
 
-A logistic model of four clues that mean the same on any documents: they are absolute (no ranks, no units) and taken
-from the whole question, so that one common word or one near vector alone convinces nobody.
+A logistic model of a few clues that mean the same on any documents: all are absolute, none is a rank. What convinces
+differs with how much was said: of a short question, that one document stands out; of a long conversation, that one
+document holds its wording.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import numpy as np
-
 from knowledge_base.fusion import Candidates, Evidence, by_document
-from knowledge_base.words import WordScores
 
 RIVALS = 9  # other documents that the best one is compared with
 BACKGROUND = 0.2  # a score that any text reaches: what a lead is over where there are no rivals to speak of
+RELATED = 0.45  # a cosine from which on a text is about the same thing; more of it says little
+MUCH = 48  # pairs of words, from which on a query counts as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,39 +23,48 @@ class Clues:
     """What speaks for an answer; every value within 0..1.
 
     `lead`: how far the best document's score is above the mean of its best rivals. `cosine`: the highest of any
-    passage. `words`: the share of the question's words, by rarity, that the best passage holds; `pairs`: the share of
-    its pairs of neighbouring words that the best document holds.
+    passage. `pairs`: the share of the query's pairs of neighbouring words that the best document holds. `length`: how
+    much the query says, from one word to a long conversation.
     """
 
     lead: float
     cosine: float
-    words: float
     pairs: float
+    length: float
 
 
-def clues_of(candidates: Candidates, evidence: Evidence, scores: WordScores) -> Clues:
-    """The clues that a finished search gives; all zero when it found nothing."""
+def clues_of(
+    candidates: Candidates, evidence: Evidence, pairs: int, shared_pairs: Callable[[Sequence[int]], float]
+) -> Clues:
+    """The clues that a finished search gives; all zero when it found nothing.
+
+    `pairs` is how many pairs of words the query has; `shared_pairs` tells for positions of candidates which share of
+    them these hold together.
+    """
     if not len(candidates):
         return Clues(0.0, 0.0, 0.0, 0.0)
-    best = int(evidence.order()[0])
-    document = candidates.documents[best]
+    best = candidates.documents[int(evidence.order()[0])]
     ranked = by_document(candidates, evidence.fused)
-    rivals = sorted((score for name, score in ranked.items() if name != document), reverse=True)[:RIVALS]
-    own_rows = candidates.rows[[name == document for name in candidates.documents]]
+    rivals = sorted((score for name, score in ranked.items() if name != best), reverse=True)[:RIVALS]
     return Clues(
-        lead=max(0.0, ranked[document] - max(BACKGROUND, fmean(rivals) if rivals else 0.0)),
-        cosine=max(0.0, float(np.max(evidence.cosine))),
-        words=scores.word_coverage(candidates.rows[[best]]),
-        pairs=scores.pair_coverage(own_rows),
+        lead=max(0.0, ranked[best] - max(BACKGROUND, fmean(rivals) if rivals else 0.0)),
+        cosine=max(0.0, float(evidence.cosine.max())),
+        pairs=shared_pairs([at for at, name in enumerate(candidates.documents) if name == best]),
+        length=min(1.0, pairs / MUCH),
     )
 
 
 # Fitted by benchmarks/fit_search.py, which also says on what.
-_INTERCEPT = -4.0
-_LEAD, _COSINE, _WORDS, _PAIRS = 12.0, 3.0, 1.0, 1.0
+_INTERCEPT = -5.7
+_LEAD, _LEAD_WHEN_LONG, _COSINE, _PAIRS_WHEN_LONG = 16.4, -14.0, 9.0, 4.6
 
 
 def probability(clues: Clues) -> float:
     """The probability, 0..1, that the documents answer the question."""
-    evidence = _INTERCEPT + _LEAD * clues.lead + _COSINE * clues.cosine + _WORDS * clues.words + _PAIRS * clues.pairs
+    evidence = (
+        _INTERCEPT
+        + (_LEAD + _LEAD_WHEN_LONG * clues.length) * clues.lead
+        + _COSINE * min(clues.cosine, RELATED)
+        + _PAIRS_WHEN_LONG * clues.length * clues.pairs
+    )
     return 1 / (1 + math.exp(-evidence))

@@ -129,8 +129,8 @@ def evaluate_retrieval(
     started = time.perf_counter()
     given = read_question_set(corpus, queries, qrels)
     questions = _sample(given.questions, limit, seed)
-    remembering = _Remembering(embedder) if no_answer else embedder
-    with _retriever(given.documents, remembering, progress) as (retriever, passages, rejected):
+    remembering = Remembering(embedder) if no_answer else embedder
+    with retriever_over(given.documents, remembering, progress) as (retriever, passages, rejected):
         judged = _judge(retriever, questions, progress, "questions")
     if run:
         _write_run(run, questions, judged)
@@ -149,8 +149,8 @@ def evaluate_retrieval(
 
 
 @contextmanager
-def _retriever(
-    documents: Sequence[Document], embedder: Embedder, progress: Advance | None
+def retriever_over(
+    documents: Sequence[Document], embedder: Embedder, progress: Advance | None = None
 ) -> Iterator[tuple[Retriever, int, tuple[str, ...]]]:
     """A search over these documents in a temporary folder, how many passages there are, and what was rejected."""
 
@@ -231,7 +231,7 @@ def _no_answer(
     kept = [document for document in given.documents if document.id not in out]
     if not kept:
         raise QuestionSetInvalid("Taking out the documents of half of the questions leaves none to search in.")
-    with _retriever(kept, embedder, progress) as (retriever, _, _):
+    with retriever_over(kept, embedder, progress) as (retriever, _, _):
         judged = _judge(retriever, questions, progress, "questions, half of them without an answer")
     answered = [not out.intersection(question.relevant) for question in questions]
     confidences = [one.confidence for one in judged]
@@ -270,7 +270,7 @@ def _groups(questions: Sequence[Question]) -> list[tuple[set[str], int]]:
     return [(documents, len(asked)) for documents, asked in unique.values()]
 
 
-class _Remembering:
+class Remembering:
     """An embedder that embeds no text twice, for the second index over the same documents."""
 
     def __init__(self, embedder: Embedder) -> None:

@@ -18,10 +18,10 @@ from knowledge_base.fusion import Candidates, Evidence, fuse, gather
 from knowledge_base.index import VectorIndex
 from knowledge_base.passage import Passage
 from knowledge_base.store import Store
-from knowledge_base.words import Words, WordScores, WordSearch
+from knowledge_base.words import Pair, Words, WordScores, WordSearch
 
 CANDIDATES = 50  # from each half of a search
-CACHED_TEXTS, CACHED_PASSAGES = 2_000, 20_000
+CACHED_TEXTS, CACHED_PASSAGES, CACHED_PAIRS = 2_000, 20_000, 2_000
 
 Vector = NDArray[np.float32]
 WeightedText = tuple[str, float]
@@ -67,6 +67,7 @@ class Prober:
         self._store, self._index, self._embedder = store, index, embedder
         self._words = WordSearch(store)
         self._texts: Cache[str, Vector] = Cache(CACHED_TEXTS)
+        self._pairs: Cache[str, frozenset[Pair]] = Cache(CACHED_PAIRS)
         self._passages: Cache[tuple[str, str], _Known | None] = Cache(CACHED_PASSAGES)
 
     def vectors(self, texts: Sequence[str]) -> list[Vector]:
@@ -95,6 +96,14 @@ class Prober:
         vectors = np.array([one.vector for one in known], np.float32).reshape(len(known), self._embedder.dimensions)
         documents = [passage.document_id for passage in passages]
         return gather([passage.id for passage in passages], documents, [one.row for one in known], vectors), passages
+
+    def shared_pairs(self, probe: Probe, passages: Sequence[Passage]) -> float:
+        """The share of the probe's pairs of words, by what the words are worth, that stand in any of the passages."""
+        texts = [f"{passage.title}\n{passage.text}" for passage in passages]
+        held = frozenset().union(*self._pairs.get(texts, lambda missing: [self._words.pairs(text) for text in missing]))
+        worth = {pair: sum(probe.scores.worth.get(stem, 0.0) for stem in pair) for pair in probe.words.pairs}
+        total = sum(worth.values())
+        return sum(value for pair, value in worth.items() if pair in held) / total if total else 0.0
 
     def _known(self, ids: Sequence[str]) -> "list[_Known | None]":
         """What there is to know about passages in the store's present state; None for those that are not alive."""

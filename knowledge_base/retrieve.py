@@ -77,8 +77,7 @@ class Retriever:
 
     def rank(self, question: str, *, history: Sequence[Utterance] = ()) -> Ranking:
         """All candidates for the question, scored."""
-        question = " ".join(question[:MAX_QUESTION_CHARS].split())
-        said = followup.recent(history)
+        question, said = _cleaned(question), followup.recent(history)
         self._prober.vectors([question, *(one.text for one in said)])  # all that is new in one go, side by side
         alone = self._prober.probe([(question, 1.0)])
         if not said:
@@ -92,10 +91,19 @@ class Retriever:
         combined = self._prober.probe([(question, 1.0), *_weighted(said, [weight * share for weight in weights])])
         return self._ranking(followup.readable(question, said), combined, found)
 
+    def signals(self, question: str, history: Sequence[Utterance]) -> Signals:
+        """What tells whether the question continues the conversation, which must not be empty."""
+        question, said = _cleaned(question), followup.recent(history)
+        return self._past_signals(question, "", said, self._weights(said))
+
     def _ranking(self, query: str, probe: Probe, found: tuple[Candidates, tuple[Passage, ...]]) -> Ranking:
         candidates, passages = found
         evidence = probe.score(candidates)
-        clues = clues_of(candidates, evidence, probe.scores)
+
+        def shared_pairs(positions: Sequence[int]) -> float:
+            return self._prober.shared_pairs(probe, [passages[at] for at in positions])
+
+        clues = clues_of(candidates, evidence, len(probe.words.pairs), shared_pairs)
         return Ranking(query, candidates, passages, evidence, clues, probability(clues))
 
     def _weights(self, said: Sequence[Utterance]) -> list[float]:
@@ -113,13 +121,19 @@ class Retriever:
     def _past_share(self, question: str, reply: str, before: Sequence[Utterance], weights: Sequence[float]) -> float:
         """How much of what was said before a past question belongs to it; remembered from turn to turn."""
 
-        def shares(_: object) -> list[float]:
-            alone = self._prober.probe([(question, 1.0), *([(reply, HISTORY_WEIGHT)] if reply else [])])
-            context = self._prober.probe(_weighted(before, weights))
-            candidates, _ = self._prober.candidates([alone, context])
-            return [followup.continuation(self._signals(question, before, alone, context, candidates))]
+        key = (question, reply, *(one.text for one in before[-2:]))
+        shares = self._turns.get(
+            [key], lambda _: [followup.continuation(self._past_signals(question, reply, before, weights))]
+        )
+        return shares[0]
 
-        return self._turns.get([(question, reply, *(one.text for one in before[-2:]))], shares)[0]
+    def _past_signals(
+        self, question: str, reply: str, before: Sequence[Utterance], weights: Sequence[float]
+    ) -> Signals:
+        alone = self._prober.probe([(question, 1.0), *([(reply, HISTORY_WEIGHT)] if reply else [])])
+        context = self._prober.probe(_weighted(before, weights))
+        candidates, _ = self._prober.candidates([alone, context])
+        return self._signals(question, before, alone, context, candidates)
 
     def _signals(
         self, question: str, said: Sequence[Utterance], alone: Probe, context: Probe, candidates: Candidates
@@ -138,11 +152,15 @@ class Retriever:
         )
 
 
+def _cleaned(question: str) -> str:
+    return " ".join(question[:MAX_QUESTION_CHARS].split())
+
+
 def _weighted(said: Sequence[Utterance], weights: Sequence[float]) -> list[WeightedText]:
     return [(one.text, HISTORY_WEIGHT * weight) for one, weight in zip(said, weights, strict=True)]
 
 
 def _overlap(alone: Probe, context: Probe) -> float:
     """The share of the question's words, by rarity, that were said before."""
-    worth = {stem: found.worth for stem, found in alone.scores.words.items()}
+    worth = alone.scores.worth
     return sum(worth[stem] for stem in worth if stem in context.words.words) / max(sum(worth.values()), 1e-9)

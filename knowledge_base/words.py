@@ -29,7 +29,6 @@ MAX_PAIRS = 64
 CACHED_POSTINGS = 4_000_000  # rows, about 16 bytes each
 
 Pair = tuple[str, str]
-NOWHERE: Rows = np.empty(0, np.int64)
 Key = TypeVar("Key", str, Pair)
 Value = TypeVar("Value")
 
@@ -43,27 +42,12 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One word or pair of a query: in which rows it stands (ascending), and its rarity times its weight."""
-
-    rows: Rows
-    worth: float
-
-    def stands_in(self, rows: Rows) -> bool:
-        """Whether it stands in any of these rows."""
-        if not len(self.rows):
-            return False
-        at = np.searchsorted(self.rows, rows)
-        return bool((self.rows[np.minimum(at, len(self.rows) - 1)] == rows).any())
-
-
-@dataclass(frozen=True, slots=True)
 class WordScores:
-    """How well each row matches, `by_row[row]` in 0..1, and where each word and pair of the query stands."""
+    """How well each row matches, `by_row[row]` in 0..1, and what each word of the query is worth: its rarity times its
+    weight."""
 
     by_row: NDArray[np.float64]
-    words: Mapping[str, Found]
-    pairs: Mapping[Pair, Found]
+    worth: Mapping[str, float]
 
     def best_rows(self, limit: int) -> list[int]:
         """The rows that match best, best first; only rows that match at all."""
@@ -73,14 +57,6 @@ class WordScores:
         candidates = np.argpartition(-self.by_row, count - 1)[:count]
         order = np.lexsort((candidates, -self.by_row[candidates]))
         return [int(row) for row in candidates[order]]
-
-    def word_coverage(self, rows: Rows) -> float:
-        """The share of the query's words, by rarity, that stand in any of these rows; unknown words count."""
-        return _coverage(self.words.values(), rows)
-
-    def pair_coverage(self, rows: Rows) -> float:
-        """The same for its pairs."""
-        return _coverage(self.pairs.values(), rows)
 
 
 class WordSearch:
@@ -109,6 +85,11 @@ class WordSearch:
             {stem: (word, _saturated(weight)) for stem, (word, weight) in _weightiest(words.items(), MAX_WORDS)},
             {key: (pair, _saturated(weight)) for key, (pair, weight) in _weightiest(pairs.items(), MAX_PAIRS)},
         )
+
+    def pairs(self, text: str) -> frozenset[Pair]:
+        """The stems that follow each other in a text, whatever stop words stand between them."""
+        stems = [stem for word in content_words(text) if (stem := self._stemmer.stem(word))]
+        return frozenset(pairwise(stems))
 
     def search(self, query: Words) -> WordScores:
         """Every passage's score for the query."""
@@ -190,36 +171,29 @@ class _Tally:
         self._snapshot, self._connection = snapshot, connection
         self._sums = np.zeros(snapshot.highest + 1)
         self._most = 0.0
-        self._words: dict[str, Found] = {}
-        self._pairs: dict[Pair, Found] = {}
+        self._worth: dict[str, float] = {}
+        self._unknown: set[str] = set()
 
     def add_word(self, stem: str, word: str, weight: float) -> None:
         found = self._snapshot.posting(self._connection, stem, word)
-        self._words[stem] = Found(found.rows, weight * found.idf)
+        self._worth[stem] = weight * found.idf
         self._sums[found.rows] += weight * found.scores
         self._most += weight * found.idf * (lexical.K1 + 1)
+        if not len(found.rows):
+            self._unknown.add(stem)
 
     def add_pair(self, key: Pair, pair: Pair, weight: float) -> None:
-        rows = NOWHERE if self._is_hopeless(key) else self._snapshot.near(self._connection, key, pair)
-        worth = weight * lexical.rarity(len(rows), self._snapshot.count)
-        self._pairs[key] = Found(rows, worth)
+        """Pairs that stand nowhere count for nothing: most words that meet in a question never met in a document."""
+        if self._unknown.intersection(key):
+            return
+        rows = self._snapshot.near(self._connection, key, pair)
         if len(rows):
-            self._sums[rows] += PAIR_SHARE * worth
-            self._most += PAIR_SHARE * worth
+            worth = PAIR_SHARE * weight * lexical.rarity(len(rows), self._snapshot.count)
+            self._sums[rows] += worth
+            self._most += worth
 
     def scores(self) -> WordScores:
-        by_row = self._sums / self._most if self._most else self._sums
-        return WordScores(by_row, self._words, self._pairs)
-
-    def _is_hopeless(self, key: Pair) -> bool:
-        """Whether one of the two words stands nowhere."""
-        return any(stem in self._words and not len(self._words[stem].rows) for stem in key)
-
-
-def _coverage(wanted: Iterable[Found], rows: Rows) -> float:
-    given = list(wanted)
-    total = sum(one.worth for one in given)
-    return sum(one.worth for one in given if one.stands_in(rows)) / total if total else 0.0
+        return WordScores(self._sums / self._most if self._most else self._sums, self._worth)
 
 
 def _remember(cache: LRUCache[Key, Value], key: Key, value: Value) -> None:
