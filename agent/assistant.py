@@ -14,7 +14,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
-from uuid import uuid4
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -26,7 +25,7 @@ from agent.in_order import InOrder
 from agent.nodes import TurnNodes
 from knowledge_base.passage import Utterance
 from tools.conversations import Conversation, ConversationStore, StoredExchange
-from tools.turn import TurnContext
+from tools.turn import TurnContext, new_id
 
 __all__ = ["Assistant", "Conversation", "Exchange", "Turn"]
 
@@ -134,8 +133,7 @@ class Assistant:
             last = (await self._owned(turn.user_id, turn.conversation_id)).last_message_id
         return TurnContext(
             user_id=turn.user_id,
-            conversation_id=turn.conversation_id or uuid4().hex,
-            message_id=uuid4().hex,
+            conversation_id=turn.conversation_id or new_id(),
             channel=turn.channel,
             question=turn.text,
             last_message_id=last,

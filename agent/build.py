@@ -45,7 +45,7 @@ async def open_assistant(
         SettingsError, IndexMismatch, EmbeddingsUnavailable: what to change is in the message.
     """
     async with AsyncExitStack() as stack:
-        knowledge = stack.enter_context(open_knowledge(settings, embedder))
+        knowledge = await asyncio.to_thread(lambda: stack.enter_context(open_knowledge(settings, embedder)))
         knowledge.require_embedder()
         warming = asyncio.create_task(_warm_up(knowledge))
         stack.push_async_callback(lambda: warming)
@@ -75,9 +75,9 @@ async def _warm_up(knowledge: KnowledgeBase) -> None:
 @asynccontextmanager
 async def open_graph() -> AsyncIterator[Graph]:
     """The graph alone, for LangGraph's own tools (langgraph.json), which bring their own checkpointer."""
-    settings = Settings()
     async with AsyncExitStack() as stack:
-        knowledge = stack.enter_context(open_knowledge(settings))
+        settings = await asyncio.to_thread(Settings)
+        knowledge = await asyncio.to_thread(lambda: stack.enter_context(open_knowledge(settings)))
         conversations = await _open_conversations(stack, settings)
         nodes, tools = await _open_nodes(stack, settings, knowledge, conversations, None)
         yield build_graph(nodes, tools)

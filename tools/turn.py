@@ -3,9 +3,15 @@
 import time
 from asyncio import Future
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from knowledge_base.passage import Utterance
 from tools.sources import SourceRegister
+
+
+def new_id() -> str:
+    """An id that cannot be guessed: 128 random bits, in hexadecimal."""
+    return uuid4().hex
 
 
 @dataclass(slots=True)
@@ -18,8 +24,8 @@ class TurnContext:
     """
 
     user_id: str = "local"
-    conversation_id: str = ""
-    message_id: str = ""
+    conversation_id: str = field(default_factory=new_id)
+    message_id: str = field(default_factory=new_id)
     channel: str = "api"
     question: str = ""
     last_message_id: str | None = None
