@@ -1,0 +1,363 @@
+"""An answer quoted from the passages that were found: question and sources in, Markdown with citations out.
+
+Nothing is invented: every sentence is one of a source, cleaned of inline markup, and followed by the number of that
+source. What is likely part of the answer (agent/relevance.py) is chosen until more would dilute it, completed to what
+can stand alone (a list with the sentence that introduces it, all the steps of a procedure, code with its explanation),
+and put in the order of the document.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from agent.relevance import Candidate, candidates, relevance, terms
+from agent.small_talk import small_talk
+from knowledge_base.passage import Utterance
+from tools.sources import Found, Source
+
+__all__ = ["Answer", "compose", "follow_ups", "unanswered"]
+
+MAX_WORDS = 110  # of an answer, before lists are completed
+MAX_LIST_WORDS = 160
+MAX_STEPS = 12
+SHORTLIST = 16  # candidates that are considered at all
+EXPECTED_WORDS = 40  # the larger, the longer answers are: see `_chosen`
+NEXT_TO_CHOSEN = 2.0  # how much likelier a neighbour of a chosen sentence is
+REPEATS = 0.7  # share of the words of a sentence in another one from which it says nothing new
+QUOTED_CONFIDENCE = 0.15  # below the threshold of an answer, the nearest is still quoted from here on
+QUOTED_WORDS = 45  # of an answer that may not be one
+NEAREST = 3
+
+NO_ANSWER = "The documents don't answer this."
+NEAREST_ARTICLES = "The nearest articles are:"
+NOT_SURE = "I found no clear answer to this in the documents. This comes nearest:"
+ASK_OTHERWISE = "Try other words, or name the feature or the document that it is about."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said, the numbers of the sources it rests on, and whether that answers the question."""
+
+    text: str
+    numbers: tuple[int, ...] = ()
+    answered: bool = True
+
+
+def compose(question: str, history: Sequence[Utterance], found: Found | None) -> Answer:
+    """The answer to a question after a conversation, from what one or more searches found."""
+    reply = small_talk(question, history)
+    if reply is not None:
+        return Answer(reply)
+    if found is None or not found.sources:
+        return Answer(f"{NO_ANSWER} {ASK_OTHERWISE}", answered=False)
+    given = _quotable(question, found.sources)
+    if not given:
+        return unanswered(found.sources)
+    likely = relevance(question, history, given).tolist()
+    if found.answerable:
+        return _rendered(_completed(question, _chosen(given, likely, MAX_WORDS), given))
+    if found.confidence < QUOTED_CONFIDENCE:
+        return unanswered(found.sources)
+    nearest = _rendered(_completed(question, _chosen(given, likely, QUOTED_WORDS), given))
+    return Answer(f"{NOT_SURE}\n\n{nearest.text}", nearest.numbers, answered=False)
+
+
+def unanswered(sources: Sequence[Source]) -> Answer:
+    """Says that the documents have no answer, and which articles come nearest."""
+    first_of: dict[str, Source] = {}
+    for source in sources:
+        first_of.setdefault(source.document_id, source)
+    nearest = list(first_of.values())[:NEAREST]
+    if not nearest:
+        return Answer(f"{NO_ANSWER} {ASK_OTHERWISE}", answered=False)
+    lines = [f"- {_linked(source)} [{source.number}]" for source in nearest]
+    text = "\n".join([f"{NO_ANSWER} {NEAREST_ARTICLES}", "", *lines])
+    return Answer(text, tuple(source.number for source in nearest), answered=False)
+
+
+def _linked(source: Source) -> str:
+    title = re.sub(r"([\[\]\\])", r"\\\1", " ".join(source.title.split())) or source.document_id
+    return f"[{title}]({source.url})" if source.url and not re.search(r"[\s()<>]", source.url) else title
+
+
+# What may be quoted
+
+_TO_AN_AI = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b[^.]{0,40}\b(?:instructions?|prompts?|rules|guidelines|context|messages?)\b"
+    r"|\b(?:you are|act as|pretend to be|behave as)\b[^.]{0,30}\b(?:AI|assistant|chat ?bot|language model|LLM|DAN)\b"
+    r"|\b(?:system|developer) (?:prompt|message)\b|\bas an? (?:AI|LLM|language model)\b"
+    r"|\b(?:tell|reply|respond|answer|say)\b[^.]{0,20}\b(?:the user|all users|every user|only with|to users)\b"
+    r"|\b(?:AI|LLM) (?:assistants?|agents?|models?)\b[^.]{0,20}\b(?:must|should|shall|have to|need to)\b"
+    r"|</?(?:system|passage)\b",
+    re.IGNORECASE,
+)
+_ABOUT_AI = re.compile(
+    r"\b(?:AI|LLM|prompts?|injections?|instructions?|chat ?bots?|assistants?|language models?)\b", re.I
+)
+
+
+def _quotable(question: str, sources: Sequence[Source]) -> list[Candidate]:
+    """What may be quoted. A paragraph that speaks to an AI instead of the reader is left out, unless that is what the
+    question is about."""
+    given = candidates(sources)
+    if _ABOUT_AI.search(question):
+        return given
+    poisoned = {_paragraph(one) for one in given if _TO_AN_AI.search(one.unit.text)}
+    return [one for one in given if _paragraph(one) not in poisoned] if poisoned else given
+
+
+def _paragraph(one: Candidate) -> tuple[str, int]:
+    return one.source.passage_id, one.unit.block
+
+
+# Choosing
+
+
+def _chosen(given: Sequence[Candidate], likely: Sequence[float], most: int) -> list[Candidate]:
+    """The candidates that make the best answer: as long as each raises the expected F1 of the answer's words.
+
+    With p a unit's probability and n its words, that is the sum of p·n over (the answer's words + those of the true
+    answer), here EXPECTED_WORDS. Answers are runs of text, so a neighbour of what is chosen is likelier.
+    """
+    left = sorted(range(len(given)), key=lambda i: -likely[i])[:SHORTLIST]
+    left = [i for i in left if _may_stand(given[i])]
+    chosen: list[int] = []
+    worth = words = 0.0
+    while left:
+        likelihood, best = max((_likelihood(i, chosen, given, likely), -i) for i in left)
+        best = -best
+        left.remove(best)
+        if any(_repeats(given[best], given[other]) for other in chosen):
+            continue
+        more_worth, more_words = worth + likelihood * given[best].words, words + given[best].words
+        lowers = more_worth / (more_words + EXPECTED_WORDS) < worth / (words + EXPECTED_WORDS)
+        if chosen and (more_words > most or lowers):
+            break
+        chosen.append(best)
+        worth, words = more_worth, more_words
+    return [given[i] for i in chosen]
+
+
+def _may_stand(one: Candidate) -> bool:
+    return one.unit.kind != "code" and not one.unit.text.endswith("?")
+
+
+def _likelihood(i: int, chosen: Sequence[int], given: Sequence[Candidate], likely: Sequence[float]) -> float:
+    near = any(abs(i - other) == 1 and given[i].source is given[other].source for other in chosen)
+    return min(1.0, likely[i] * NEXT_TO_CHOSEN) if near else likely[i]
+
+
+def _repeats(one: Candidate, other: Candidate) -> bool:
+    first, second = terms(one.unit.text), terms(other.unit.text)
+    return len(first & second) > REPEATS * min(len(first), len(second)) if first and second else False
+
+
+# Completing
+
+_HOW_TO = re.compile(
+    r"\bhow\b(?! (?:much|many|long|often|old|soon|far|big|large))|\bsteps?\b|\bset ?up\b|\bguide\b", re.I
+)
+_WANTS_CODE = re.compile(
+    r"\b(?:code|commands?|examples?|samples?|snippets?|scripts?|config\w*|syntax|json|yaml|curl|requests?|headers?|"
+    r"payload|queries|query|\w+file|install|docker|api|sdk|webhooks?|environment variables?)\b",
+    re.IGNORECASE,
+)
+_LEANS_BACK = re.compile(r"(?:It|This|That|These|Those|They|Then|Otherwise|However|But|Also|Instead|If so|If not)\b")
+
+
+def _completed(question: str, chosen: Sequence[Candidate], given: Sequence[Candidate]) -> list[Candidate]:
+    """What was chosen, with what it cannot stand without, in the order in which it is to be read."""
+    by_place = {(one.source.number, one.index): one for one in given}
+    kept = dict.fromkeys((one.source.number, one.index) for one in chosen)
+    for one in chosen:
+        for other in _companions(question, one, given):
+            kept.setdefault((other.source.number, other.index))
+    best: dict[str, int] = {}
+    for one in chosen:
+        best.setdefault(one.source.document_id, len(best))
+    found = [by_place[place] for place in kept if place in by_place]
+    return sorted(found, key=lambda one: (best.get(one.source.document_id, 0), one.source.ordinal, one.rank, one.index))
+
+
+def _companions(question: str, one: Candidate, given: Sequence[Candidate]) -> Iterator[Candidate]:
+    siblings = [other for other in given if other.source is one.source]
+    unit = one.unit
+    if unit.lead_in is not None:
+        yield from (other for other in siblings if other.index == unit.lead_in)
+    if unit.item >= 0 and unit.kind != "row":
+        yield from _rest_of_list(question, one, siblings)
+    elif _LEANS_BACK.match(unit.text):
+        yield from (other for other in siblings if other.index == one.index - 1 and other.unit.block == unit.block)
+    announced = [other for other in siblings if other.unit.lead_in == one.index]
+    code = [other for other in announced if other.unit.kind == "code"]
+    if unit.text.endswith((":", "：")):
+        yield from _within(announced, MAX_LIST_WORDS)
+    elif code and _WANTS_CODE.search(question):
+        yield code[0]
+
+
+def _rest_of_list(question: str, one: Candidate, siblings: Sequence[Candidate]) -> Iterator[Candidate]:
+    """The beginning of its own item, and the whole list when it holds the steps that were asked for."""
+    items = [other for other in siblings if other.unit.block == one.unit.block and other.unit.kind in ("item", "code")]
+    numbered = one.unit.depth == 0 and any(other.unit.marker[:1].isdigit() for other in items)
+    steps = {other.unit.item for other in items}
+    if numbered and _HOW_TO.search(question) and len(steps) <= MAX_STEPS:
+        yield from _within(items, MAX_LIST_WORDS)
+    else:
+        yield from (other for other in items if other.unit.item == one.unit.item and other.index < one.index)
+
+
+def _within(some: Sequence[Candidate], most: int) -> Iterator[Candidate]:
+    words = 0
+    for one in some:
+        words += one.words
+        if words > most:
+            break
+        yield one
+
+
+# Writing
+
+_END = re.compile(r"([.!?…。！？]+[\"'”’)\]]*)$")
+
+
+def _rendered(parts: Sequence[Candidate]) -> Answer:
+    blocks: list[str] = []
+    for _, run in groupby(parts, key=_run_key):
+        blocks.append(_block(list(run), parts))
+    numbers = dict.fromkeys(one.source.number for one in parts)
+    return Answer("\n\n".join(block for block in blocks if block), tuple(numbers))
+
+
+def _run_key(one: Candidate) -> tuple[int, str, int]:
+    """What is written together: the sentences of a passage in a paragraph, a list, a table, a block of code."""
+    kind = one.unit.kind
+    shape = "list" if kind in ("item", "row") or (kind == "code" and one.unit.item >= 0) else kind
+    return one.source.number, shape, one.unit.block if shape != "sentence" else -1
+
+
+def _block(run: Sequence[Candidate], parts: Sequence[Candidate]) -> str:
+    kind = run[0].unit.kind
+    if kind == "code":
+        return "\n\n".join(one.unit.text for one in run)
+    if kind == "sentence":
+        return " ".join(_sentence(one, parts) for one in run)
+    return "\n".join(_list_lines(run, parts))
+
+
+def _sentence(one: Candidate, parts: Sequence[Candidate]) -> str:
+    """A sentence with its citation; one that only announces a list leaves it to the items."""
+    announces = one.unit.text.endswith((":", "："))
+    carried = any(
+        other.source is one.source and other.unit.lead_in == one.index and other.unit.kind != "code" for other in parts
+    )
+    return one.unit.text if announces and carried else cite(one.unit.text, one.source.number)
+
+
+def cite(text: str, number: int) -> str:
+    """The sentence with its citation before the mark that ends it: "It is free [1]."."""
+    end = re.search(r"[:：]$", text) or _END.search(text)
+    if end is None:
+        return f"{text} [{number}]"
+    return f"{text[: end.start()].rstrip()} [{number}]{end[0].lstrip()}"
+
+
+def _list_lines(run: Sequence[Candidate], parts: Sequence[Candidate]) -> Iterator[str]:
+    """Items with their own markers. Numbers that do not follow each other would be counted anew by a renderer, so
+    then every item gets a bullet."""
+    ordinals = [int(one.unit.marker[:-1]) for one in run if one.unit.marker[:1].isdigit() and one.unit.depth == 0]
+    in_sequence = ordinals == list(range(ordinals[0], ordinals[0] + len(ordinals))) if ordinals else True
+    shallowest = min(one.unit.depth for one in run)
+    for _, group in groupby(run, key=lambda one: one.unit.item):
+        item = list(group)
+        marker = item[0].unit.marker or "-"
+        if marker[:1].isdigit() and not (in_sequence and len(ordinals) > 1):
+            marker = "-"
+        indent = "   " * (item[0].unit.depth - shallowest)
+        text = " ".join(_sentence(one, parts) for one in item if one.unit.kind != "code")
+        yield f"{indent}{marker} {text}"
+        for one in item:
+            if one.unit.kind == "code":
+                yield "\n" + "\n".join(f"{indent}   {line}" for line in one.unit.text.splitlines()) + "\n"
+
+
+# What to ask next
+
+_NOT_A_QUESTION = re.compile(
+    r"(?:overview|introduction|intro|summary|questions?|faqs?|notes?|examples?|more|see also|related|other|details|"
+    r"general|instructions|getting started|background|conclusion|limitations?|known issues|what if…?|and then\??)\W*$",
+    re.IGNORECASE,
+)
+_OPENS_QUESTION = re.compile(
+    r"(?:how|what|when|where|who|why|which|can|could|do|does|did|is|are|am|will|would|should|may|must|has|have)\b", re.I
+)
+_VERBS = """
+    accept access activate add adjust apply approve archive ask assign authenticate avoid backup block boost
+    build buy calculate cancel change check choose clear close compare complete configure confirm connect
+    contact convert copy create customize deactivate decline delete deploy disable dispute download edit enable
+    end enter export extend file fill filter find fix fund generate get give handle hide hire host import
+    increase install integrate invite join keep leave link list lock log make manage merge migrate modify
+    monitor move open order organize pause pay post prepare prevent protect publish read receive recover reduce
+    refund register remove rename renew replace report request reset resolve restart restore resume retry return
+    review revoke rotate run save schedule search secure select send set share sign sort split start stop store
+    submit subscribe switch sync test track transfer troubleshoot turn unlock unsubscribe update upgrade upload
+    use validate verify view withdraw write
+"""
+_IMPERATIVE = frozenset(_VERBS.split())
+MAX_FOLLOW_UPS = 3
+MAX_HEADING_CHARS = 70
+
+
+def follow_ups(
+    question: str, sources: Sequence[Source], used_numbers: Sequence[int], asked: Sequence[str]
+) -> list[str]:
+    """Up to three questions that the passages found, but not used, would answer; none that was asked before.
+
+    A heading that is a question is taken as it is, an imperative becomes "How do I …?", and any other a request to hear
+    about it.
+    """
+    used = {source.document_id for source in sources if source.number in used_numbers}
+    order = sorted(sources, key=lambda source: (source.number in used_numbers, source.document_id not in used))
+    said = [terms(text) for text in [*asked, question]]
+    found: list[str] = []
+    for heading in dict.fromkeys(heading for source in order for heading in _headings(source, used_numbers)):
+        about = terms(heading)
+        if len(found) == MAX_FOLLOW_UPS:
+            break
+        if about and not any(len(about & other) >= 0.75 * len(about) for other in said):
+            found.append(_as_question(heading))
+            said.append(about)
+    return found
+
+
+def _headings(source: Source, used_numbers: Sequence[int]) -> list[str]:
+    inside = list(dict.fromkeys(one.heading for one in candidates([source])))
+    headings = inside if source.number not in used_numbers else inside[1:]
+    return [heading for heading in headings if _is_telling(heading)]
+
+
+def _is_telling(heading: str) -> bool:
+    plain = heading.strip()
+    return (
+        3 < len(plain) <= MAX_HEADING_CHARS
+        and plain[0].isalnum()
+        and not plain.endswith(("…", ":", ","))
+        and not _NOT_A_QUESTION.fullmatch(plain)
+        and not _TO_AN_AI.search(plain)
+        and len(terms(plain)) >= 1
+    )
+
+
+def _as_question(heading: str) -> str:
+    plain = re.sub(r"^\d+(?:\.\d+)*[.)]?\s+", "", " ".join(heading.replace("`", "").split())).rstrip(".")
+    if plain.endswith("?"):
+        return plain
+    first, _, rest = plain.partition(" ")
+    if first.lower() == "how" and rest.lower().startswith("to "):
+        return f"How do I {rest[3:]}?"
+    if _OPENS_QUESTION.match(plain):
+        return f"{plain}?" if first.lower() in ("how", "what", "when", "where", "who", "why", "which") else plain
+    if first.lower() in _IMPERATIVE and rest:
+        return f"How do I {first.lower()} {rest}?"
+    return f"Tell me about “{plain}”"
