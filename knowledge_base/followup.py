@@ -59,7 +59,7 @@ _INTERCEPT = -3.9
 _LEAD, _OVERLAP, _NEARNESS, _OWN, _REPLY, _SHORT = 12.4, -2.0, -3.2, 5.7, -1.2, -2.3
 
 ALIEN = 0.3  # a cosine below this to everything: nobody talks about that here, neither the documents nor these two
-DOUBT, CERTAINTY = 0.6, 0.9  # of a new subject: what was said counts in full below the first, not at all above
+DOUBT, CERTAINTY = 0.6, 0.85  # of a new subject: what was said counts in full below the first, not at all above
 
 
 def continuation(signals: Signals) -> float:

@@ -22,7 +22,7 @@ from knowledge_base.probe import Cache, Probe, Prober, WeightedText
 from knowledge_base.repetition import distinct
 from knowledge_base.store import Store
 
-THRESHOLD = 0.5  # of the confidence, above which a question counts as answerable
+THRESHOLD = 0.25  # of the confidence, above which a question counts as answerable
 MAX_QUESTION_CHARS = 2_000
 CACHED_TURNS = 4_000
 
