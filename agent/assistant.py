@@ -79,14 +79,17 @@ class Assistant:
 
     async def check(self, turn: Turn) -> None:
         """Raise TurnRejected when this turn cannot be run: empty, too long, or in no conversation of this user."""
-        if not turn.text.strip():
-            raise EmptyMessage("The message is empty: expected a question.")
-        if len(turn.text) > self._max_message_chars:
-            raise MessageTooLong(
-                f"The message has {len(turn.text):,} characters; at most {self._max_message_chars:,} are taken."
-            )
+        self._check_text(turn.text)
         if turn.conversation_id is not None:
             await self._owned(turn.user_id, turn.conversation_id)
+
+    def _check_text(self, text: str) -> None:
+        if not text.strip():
+            raise EmptyMessage("The message is empty: expected a question.")
+        if len(text) > self._max_message_chars:
+            raise MessageTooLong(
+                f"The message has {len(text):,} characters; at most {self._max_message_chars:,} are taken."
+            )
 
     async def stream(self, turn: Turn) -> AsyncGenerator[Event]:
         """The turn's events. Closing this generator stops the turn; what was said by then is kept, marked as cut.
@@ -94,7 +97,7 @@ class Assistant:
         Raises:
             TurnRejected: before the first event, as `check` does.
         """
-        await self.check(turn)
+        self._check_text(turn.text)
         async with self._in_order.turn_of(turn.conversation_id or ""):
             context = await self._context(turn)
             try:
@@ -129,7 +132,7 @@ class Assistant:
     async def _context(self, turn: Turn) -> TurnContext:
         last = None
         if turn.conversation_id is not None:
-            # Read again inside the queue: the turn before this one may only now have ended.
+            # Inside the queue: the turn before this one may only now have ended.
             last = (await self._owned(turn.user_id, turn.conversation_id)).last_message_id
         return TurnContext(
             user_id=turn.user_id,

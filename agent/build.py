@@ -104,7 +104,7 @@ async def _open_nodes(
     budget = settings.model_context_tokens - settings.model_answer_tokens - tool_tokens(tools)
     nodes = TurnNodes(
         model=guarded,
-        extractive=GuardedModel(ExtractiveChatModel(embed=knowledge.embedder.embed), tools=tools),
+        extractive=GuardedModel(ExtractiveChatModel(), tools=tools),
         conversations=conversations,
         fit=partial(fit, budget=budget, counter=counter),
         title=settings.title,

@@ -289,8 +289,9 @@ _NOT_A_QUESTION = re.compile(
     r"general|instructions|getting started|background|conclusion|limitations?|known issues|what if…?|and then\??)\W*$",
     re.IGNORECASE,
 )
-_OPENS_QUESTION = re.compile(
-    r"(?:how|what|when|where|who|why|which|can|could|do|does|did|is|are|am|will|would|should|may|must|has|have)\b", re.I
+_ASKING = ("how", "what", "when", "where", "who", "why", "which")
+_IS_ASKED = re.compile(  # "How long does it take" asks; "How escrow protects a payment" is a clause
+    r"\w+ (?:\w+ )?(?:can|could|do|does|did|is|are|am|was|were|will|would|should|may|must|has|have)\b", re.IGNORECASE
 )
 _VERBS = """
     accept access activate add adjust apply approve archive ask assign authenticate avoid backup block boost
@@ -326,7 +327,7 @@ def follow_ups(
         if len(found) == MAX_FOLLOW_UPS:
             break
         if about and not any(len(about & other) >= 0.75 * len(about) for other in said):
-            found.append(_as_question(heading))
+            found.append(as_question(heading))
             said.append(about)
     return found
 
@@ -349,15 +350,16 @@ def _is_telling(heading: str) -> bool:
     )
 
 
-def _as_question(heading: str) -> str:
+def as_question(heading: str) -> str:
+    """A heading or a title as something that a reader could ask."""
     plain = re.sub(r"^\d+(?:\.\d+)*[.)]?\s+", "", " ".join(heading.replace("`", "").split())).rstrip(".")
     if plain.endswith("?"):
         return plain
     first, _, rest = plain.partition(" ")
     if first.lower() == "how" and rest.lower().startswith("to "):
         return f"How do I {rest[3:]}?"
-    if _OPENS_QUESTION.match(plain):
-        return f"{plain}?" if first.lower() in ("how", "what", "when", "where", "who", "why", "which") else plain
+    if first.lower() in _ASKING:
+        return f"{plain}?" if _IS_ASKED.match(plain) else f"Explain {first.lower()} {rest}"
     if first.lower() in _IMPERATIVE and rest:
-        return f"How do I {first.lower()} {rest}?"
+        return "How do I " + re.sub(r"\byour\b", "my", f"{first.lower()} {rest}?")
     return f"Tell me about “{plain}”"
