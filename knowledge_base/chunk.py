@@ -114,11 +114,8 @@ def _only_opens(section: Section, after: Section | None, document: Document) -> 
     if document.text[section.body : section.end].strip():
         return False
     is_title = not section.path
-    return is_title or (after is not None and _starts_with(after.path, section.path))
-
-
-def _starts_with(path: tuple[str, ...], head: tuple[str, ...]) -> bool:
-    return path[: len(head)] == head
+    depth = len(section.slugs)
+    return is_title or (after is not None and len(after.slugs) > depth and after.slugs[:depth] == section.slugs)
 
 
 def _groups(found: list[Section], document: Document, ruler: "_Ruler") -> Iterator[list[Section]]:
@@ -156,7 +153,8 @@ def _spans(group: list[Section], path: tuple[str, ...], room: int, ruler: "_Rule
     if len(group) > 1 or not has_text:
         return [ruler.trimmed(start, group[-1].end)]
     units = [unit for block in first.blocks for unit in _units(block, room, ruler)]
-    return [trimmed for a, b in _packed(units, room, ruler) if (trimmed := ruler.trimmed(a, b))[0] < b]
+    trimmed = [ruler.trimmed(start, end) for start, end in _packed(units, room, ruler)]
+    return [(start, end) for start, end in trimmed if start < end]
 
 
 # Blocks: what may stand in a passage together
@@ -178,14 +176,14 @@ def _packed(units: list[Span], room: int, ruler: "_Ruler") -> Iterator[Span]:
     """Neighbouring units joined into about equal spans that fit."""
     if not units:
         return
-    total = ruler.size(units[0][0], units[-1][1])
-    goal = total / math.ceil(total / room) if total else room
-    start, end = units[0]
+    origin, total = units[0][0], ruler.size(units[0][0], units[-1][1])
+    goal = total / max(1, math.ceil(total / room))
+    (start, end), closed = units[0], 0
     for unit_start, unit_end in units[1:]:
-        halfway = (ruler.size(start, end) + ruler.size(start, unit_end)) / 2
-        if ruler.size(start, unit_end) > room or halfway > goal:
+        halfway = (ruler.size(origin, end) + ruler.size(origin, unit_end)) / 2
+        if ruler.size(start, unit_end) > room or halfway > goal * (closed + 1):
             yield start, end
-            start = unit_start
+            start, closed = unit_start, closed + 1
         end = unit_end
     yield start, end
 
@@ -204,7 +202,13 @@ class _Ruler:
         return max(1, window - len(self._embedder.token_spans(prefix)))
 
     def size(self, start: int, end: int) -> int:
-        tokens = bisect_left(self._starts, end) - bisect_left(self._starts, start)
+        """How many tokens the span has on its own; a word that was cut may have more than it had as a whole."""
+        cut_before = start > 0 and not self.text[start - 1].isspace()
+        cut_after = 0 < end < len(self.text) and not self.text[end - 1].isspace()
+        if cut_before or cut_after:
+            tokens = len(self._embedder.token_spans(self.text[start:end]))
+        else:
+            tokens = bisect_left(self._starts, end) - bisect_left(self._starts, start)
         return max(tokens, (end - start) // CHARS_PER_TOKEN)
 
     def trimmed(self, start: int, end: int) -> Span:
@@ -219,7 +223,7 @@ class _Ruler:
 
     def pieces(self, start: int, end: int, room: int) -> Iterator[Span]:
         """The span in pieces that fit, cut between words, or inside one that is itself too long."""
-        while self._true_size(start, end) > room:
+        while self.size(start, end) > room:
             cut = self._cut(start, end, room)
             yield start, cut
             start = cut
@@ -233,15 +237,6 @@ class _Ruler:
         for cut in range(limit, start, -1):
             if self.text[cut - 1].isspace():
                 return cut
-        while limit - start > 1 and self._true_size(start, limit) > room:
+        while limit - start > 1 and self.size(start, limit) > room:
             limit = (start + limit) // 2
         return limit
-
-    def _true_size(self, start: int, end: int) -> int:
-        """The size of the span on its own: a word that was cut may have more tokens than it had as a whole."""
-        cut_before = start > 0 and not self.text[start - 1].isspace()
-        cut_after = end < len(self.text) and not self.text[end - 1].isspace()
-        if not cut_before and not cut_after:
-            return self.size(start, end)
-        tokens = len(self._embedder.token_spans(self.text[start:end]))
-        return max(tokens, (end - start) // CHARS_PER_TOKEN)
