@@ -21,15 +21,16 @@ NEAREST = 3
 
 
 def finished(context: TurnContext, messages: Sequence[AnyMessage], metadata: Mapping[str, Any]) -> Reply:
-    """The reply of a turn. Its sources are those that the answer cites, each with the words that it rests on; an answer
-    that cites none was not answered from the documents, and shows the nearest."""
+    """The reply of a turn. Its sources are those that the answer cites, each with the words that it rests on. A model
+    that cites nothing has not answered from the documents, unless it says so itself (small talk); the reply then shows
+    the nearest."""
     answer = context.answer
     numbers = cited(answer)
     sources = [_quoted(source, answer) for source in context.sources.named(numbers)]
     answered = bool(metadata.get("answered", bool(sources)))
     return Reply(
         answer=answer,
-        sources=sources or context.sources.all()[:NEAREST],
+        sources=sources if answered else sources or context.sources.all()[:NEAREST],
         conversation_id=context.conversation_id,
         message_id=context.message_id,
         answered=answered,
@@ -37,7 +38,7 @@ def finished(context: TurnContext, messages: Sequence[AnyMessage], metadata: Map
         model=context.model,
         cut=context.cut,
         notices=context.notices,
-        follow_ups=_follow_ups(context, numbers) if answered and not context.cut else [],
+        follow_ups=_follow_ups(context, numbers) if sources and answered and not context.cut else [],
         duration_ms=(time.perf_counter() - context.started) * 1000,
     )
 

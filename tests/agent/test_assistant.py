@@ -52,6 +52,12 @@ async def test_what_the_documents_do_not_answer_is_said_so(assistant: Assistant)
     assert reply.sources
 
 
+async def test_a_greeting_is_answered_without_sources(assistant: Assistant):
+    reply = await reply_of(assistant, "Hello!")
+    assert reply.answered
+    assert (reply.sources, reply.follow_ups) == ([], [])
+
+
 async def test_a_follow_up_is_understood_and_a_new_subject_is_not_held_up(assistant: Assistant):
     first = await reply_of(assistant, ESCROW)
     second = await reply_of(assistant, "And how much can be funded?", first.conversation_id)
