@@ -21,8 +21,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"
-QUESTION = "What happens to my money in escrow if I don't approve the work?"
-EARLIER = ("How do I invite my team?", "Which fees do clients pay?")
+QUESTION = "How do I invite a team member?"
+EARLIER = ("Which fees do clients pay?", "How do I open a dispute?")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 START_SECONDS = 120
@@ -38,8 +38,8 @@ def main() -> int:
     IMAGES.mkdir(exist_ok=True)
     with served() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
-        picture(browser, address, "chat.png", (1280, 832), "light")
-        picture(browser, address, "chat-dark.png", (1280, 832), "dark")
+        picture(browser, address, "chat.png", (1280, 960), "light")
+        picture(browser, address, "chat-dark.png", (1280, 960), "dark")
         picture(browser, address, "chat-phone.png", (390, 844), "light")
         browser.close()
     return 0
@@ -77,14 +77,14 @@ def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def picture(browser: Browser, address: str, name: str, size: tuple[int, int], scheme: Scheme) -> None:
-    """A reader's page with a few conversations, the last one open with its first source."""
+    """A reader's page with a few conversations, the last one open with a source."""
     viewport = {"width": size[0], "height": size[1]}
     context = browser.new_context(viewport=viewport, color_scheme=scheme, device_scale_factor=2)  # type: ignore[arg-type]
     page = context.new_page()
     for question in EARLIER:
         ask(page, address, question)
     ask(page, address, QUESTION)
-    page.locator("details[data-source] summary").first.click()
+    page.locator("details[data-source] summary").last.click()
     page.locator(".scroller").evaluate("(scroller) => { scroller.scrollTop = 0; }")
     page.mouse.move(0, 0)
     page.wait_for_timeout(500)

@@ -77,9 +77,11 @@ def test_a_strangers_first_conversation(chrome: Browser, settings: Settings) -> 
         assert "7 days" in visit.last
         expect(page.locator(".by")).to_contain_text("no language model")
         page.locator(".cite").first.press("Enter")
-        panel = page.locator("details[data-source][open]")
+        expect(page.locator("details[data-source][open] summary")).to_be_focused()
+        panel = page.locator("details[data-source]").filter(has_text="7 days")
+        panel.evaluate("(details) => { details.open = true; }")
+        expect(panel.locator("mark").filter(has_text="7 days")).to_be_visible()
         expect(panel).to_contain_text("How escrow protects a payment")
-        expect(panel.locator("mark").first).to_contain_text("7 days")
         expect(panel.get_by_role("link")).to_have_attribute("href", re.compile("^https://help.example/escrow"))
         page.get_by_role("button", name="Helpful", exact=True).click()
         visit.ask("What is the tallest volcano on Mars?")

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from html import escape
 
+from agent.citations import cited
 from agent.events import Failed, Reply, Source
+from agent.extractive import MODEL_NAME
 from ui.gradio_app import icons
 from ui.gradio_app.markdown import answer_html, passage_html
 from ui.gradio_app.shown import Shown, Step
 
 STRONG, FAIR = 0.75, 0.45  # scores from which a match is called strong, fair
-EXTRACTIVE = "extractive"
 
 
 def parts(shown: Shown) -> dict[str, str]:
@@ -105,9 +106,14 @@ def _place(source: Source) -> str:
 def _sources(reply: Reply) -> str:
     if not reply.sources:
         return ""
-    label = "Sources" if reply.answered or reply.cut else "Nearest in the documents"
+    label = "Sources" if _supported(reply) else "Nearest in the documents"
     items = "".join(map(_source, reply.sources))
     return f'<section class="sources" aria-label="{label}"><h3>{label}</h3><ol>{items}</ol></section>'
+
+
+def _supported(reply: Reply) -> bool:
+    """Whether the sources are what the answer rests on, rather than what came near."""
+    return (reply.answered or reply.cut) and bool(cited(reply.answer))
 
 
 def _source(source: Source) -> str:
@@ -158,16 +164,16 @@ def _rate(value: int, label: str, icon: str, pressed: bool) -> str:
 
 def _by(reply: Reply) -> str:
     name, title = escape(reply.model), "The model that answered, and how long it took"
-    if reply.model == EXTRACTIVE:
+    if reply.model == MODEL_NAME:
         name, title = "Quoted, no language model", "Sentences chosen from the documents; no language model wrote this"
     took = f'<span class="took"> · {duration(reply.duration_ms)}</span>' if reply.duration_ms else ""
     return f'<span class="by" title="{title}">{name}{took}</span>' if name else ""
 
 
 def _as_text(reply: Reply) -> str:
-    """What copying an answer gives: its Markdown and its sources."""
+    """What copying an answer gives: its Markdown and the sources that it cites."""
     lines = [f"[{source.number}] {_place(source)} {source.url or ''}".rstrip() for source in reply.sources]
-    return "\n".join([reply.answer, *(["", *lines] if reply.answered else [])])
+    return "\n".join([reply.answer, *(["", *lines] if _supported(reply) else [])])
 
 
 def _failure(failed: Failed) -> str:

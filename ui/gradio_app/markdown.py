@@ -1,7 +1,7 @@
 """Markdown from models, documents and people, as HTML that cannot run anything.
 
 Raw HTML is shown as text, images become their alternative text (an image would be a request to somebody else's server),
-links lead only to http, https and mail addresses, and `[1]` in an answer becomes a button that opens source 1.
+links lead only to http, https and mail addresses, and `[1]` in an answer becomes a link that opens source 1.
 """
 
 import re
@@ -151,8 +151,8 @@ def _without_sentinels(text: str, env: Env) -> str:
 def _citation(_: RendererHTML, tokens: Sequence[Token], index: int, __: OptionsDict, ___: Env) -> str:
     number, title = tokens[index].content, escape(str(tokens[index].meta["title"]))
     return (  # a word joiner first: the marker stays on the line of the word that it belongs to
-        f'\u2060<button type="button" class="cite" data-cite="{number}" title="{title}" '
-        f'aria-label="Source {number}: {title}">{number}</button>'
+        f'\u2060<a href="#" class="cite" data-cite="{number}" title="{title}" '
+        f'aria-label="Source {number}: {title}">{number}</a>'
     )
 
 

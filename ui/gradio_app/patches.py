@@ -86,8 +86,8 @@ def welcome_html(title: str, starters: Sequence[str]) -> str:
     questions = f'<section><h2>Good first questions</h2><ul class="cards">{cards}</ul></section>' if cards else ""
     return (
         f'<div class="welcome">{icons.MARK}<h1>{escape(title)}</h1>'
-        "<p>Ask a question in your own words. The answer is put together from the help articles, and every claim "
-        f"shows the passage it comes from.</p>{questions}</div>"
+        "<p>Ask a question in your own words. The answer is put together from the documents, and shows the "
+        f"passages that it rests on.</p>{questions}</div>"
     )
 
 

@@ -68,7 +68,7 @@ def harmless(html: str) -> bool:
             assert not name.startswith("on"), html
             assert name not in ("src", "style", "srcdoc"), html
             if name == "href":
-                assert re.match(r"(https?://|mailto:)", value or "", re.IGNORECASE), html
+                assert value == "#" or re.match(r"(https?://|mailto:)", value or "", re.IGNORECASE), html
     return True
 
 
@@ -93,11 +93,11 @@ def test_marking_a_quote_changes_no_word(text: str, data: st.DataObject) -> None
         assert letters.sub("", Tags(marked).text).endswith(letters.sub("", Tags(plain).text))
 
 
-def test_a_marker_becomes_a_button_that_names_its_source() -> None:
+def test_a_marker_becomes_a_link_that_names_its_source() -> None:
     html = answer_html("Held in escrow [1].", {1: "Fees › When"})
-    (button,) = [attributes for tag, attributes in Tags(html).tags if tag == "button"]
-    assert button["data-cite"] == "1"
-    assert button["aria-label"] == "Source 1: Fees › When"
+    (link,) = [attributes for tag, attributes in Tags(html).tags if tag == "a"]
+    assert link["data-cite"] == "1"
+    assert link["aria-label"] == "Source 1: Fees › When"
 
 
 @pytest.mark.parametrize("text", ["See [3].", "`[1]`", "```\n[1]\n```", "[[1]](https://x.example)", "\\[1\\]"])
@@ -110,7 +110,7 @@ def test_what_is_no_citation_stays_text(text: str) -> None:
 def test_a_document_cannot_say_where_a_marker_leads() -> None:
     html = answer_html("Yes [1].\n\n[1]: https://evil.example", {1: "A"})
     assert 'data-cite="1"' in html
-    assert "href" not in html
+    assert "evil.example" not in re.findall('href="(.*?)"', html)
 
 
 @pytest.mark.parametrize(

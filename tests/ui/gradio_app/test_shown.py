@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agent.assistant import Exchange
 from agent.events import Event, Failed, Notice, Reply, SourcesFound, Token, ToolFinished, ToolStarted, TurnStarted
+from agent.extractive import MODEL_NAME
 from tests.fakes import START, play, reply, source
 from ui.gradio_app.exchange import duration, parts, status
 from ui.gradio_app.shown import PENDING, Shown, Step
@@ -148,7 +149,7 @@ def test_times_are_short(milliseconds: float, text: str) -> None:
 
 
 def test_the_extractive_model_is_named_for_what_it_does() -> None:
-    assert "no language model" in parts(after(play(model="extractive")))["actions"]
+    assert "no language model" in parts(after(play(model=MODEL_NAME)))["actions"]
     assert "gpt-x" in parts(after(play(model="gpt-x")))["actions"]
 
 

@@ -188,7 +188,10 @@ const acts = {
 
 element.addEventListener("click", (event) => {
   const cite = event.target.closest("[data-cite]");
-  if (cite) return openSource(cite.closest("article"), cite.dataset.cite);
+  if (cite) {
+    event.preventDefault();
+    return openSource(cite.closest("article"), cite.dataset.cite);
+  }
   const button = event.target.closest("[data-act]");
   acts[button?.dataset.act]?.(button, button.closest("article"));
 });
