@@ -301,7 +301,7 @@ _VERBS = """
     increase install integrate invite join keep leave link list lock log make manage merge migrate modify
     monitor move open order organize pause pay post prepare prevent protect publish read receive recover reduce
     refund register remove rename renew replace report request reset resolve restart restore resume retry return
-    review revoke rotate run save schedule search secure select send set share sign sort split start stop store
+    review revoke rotate run save schedule search secure select send set share sign solve sort split start stop store
     submit subscribe switch sync test track transfer troubleshoot turn unlock unsubscribe update upgrade upload
     use validate verify view withdraw write
 """
@@ -315,8 +315,7 @@ def follow_ups(
 ) -> list[str]:
     """Up to three questions that the passages found, but not used, would answer; none that was asked before.
 
-    A heading that is a question is taken as it is, an imperative becomes "How do I …?", and any other a request to hear
-    about it.
+    `as_question` says how a heading becomes one.
     """
     used = {source.document_id for source in sources if source.number in used_numbers}
     order = sorted(sources, key=lambda source: (source.number in used_numbers, source.document_id not in used))
@@ -351,7 +350,7 @@ def _is_telling(heading: str) -> bool:
 
 
 def as_question(heading: str) -> str:
-    """A heading or a title as something that a reader could ask."""
+    """A heading or a title as something that a reader could ask: "How do I …?" for an imperative, else as it is."""
     plain = re.sub(r"^\d+(?:\.\d+)*[.)]?\s+", "", " ".join(heading.replace("`", "").split())).rstrip(".")
     if plain.endswith("?"):
         return plain
@@ -360,6 +359,6 @@ def as_question(heading: str) -> str:
         return f"How do I {rest[3:]}?"
     if first.lower() in _ASKING:
         return f"{plain}?" if _IS_ASKED.match(plain) else f"Explain {first.lower()} {rest}"
-    if first.lower() in _IMPERATIVE and rest:
+    if first.lower().rstrip(",") in _IMPERATIVE and rest:
         return "How do I " + re.sub(r"\byour\b", "my", f"{first.lower()} {rest}?")
-    return f"Tell me about “{plain}”"
+    return plain
