@@ -166,7 +166,7 @@ def _columns(passage: Passage) -> tuple[str, str, str]:
 
 def _quoted(word: str) -> str:
     """As an FTS5 string, in which no character is an operator."""
-    return '"' + word.replace('"', '""') + '"'
+    return '"' + word.replace('"', '""').replace("\0", " ") + '"'
 
 
 def _spelled(text: str) -> str:

@@ -44,7 +44,7 @@ def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
 
 def calibration_error(probabilities: Sequence[float], labels: Sequence[bool], bins: int = 10) -> float:
     """The mean distance between probability and frequency in bins of equal mass, weighted by their size."""
-    pairs = sorted(zip(probabilities, labels, strict=True))
+    pairs = sorted(zip(probabilities, labels, strict=True), key=lambda pair: pair[0])
     error = 0.0
     for number in range(bins):
         some = pairs[number * len(pairs) // bins : (number + 1) * len(pairs) // bins]
