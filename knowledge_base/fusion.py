@@ -75,9 +75,9 @@ def _centres(documents: Sequence[str], vectors: Vector) -> Vector:
     if not documents:
         return vectors
     numbers = {document: number for number, document in enumerate(dict.fromkeys(documents))}
-    belongs = np.zeros((len(numbers), len(documents)), np.float32)
-    group = [numbers[document] for document in documents]
-    belongs[group, np.arange(len(documents))] = 1
-    sums = belongs @ vectors
+    group = np.array([numbers[document] for document in documents])
+    by_group = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[by_group], np.arange(len(numbers)))
+    sums = np.add.reduceat(vectors[by_group], starts, axis=0)
     centres: Vector = (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9))[group]
     return centres
