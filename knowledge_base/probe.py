@@ -83,15 +83,16 @@ class Prober:
         words = self._words.analyse(given)
         return Probe(vector, words, self._words.search(words))
 
-    def candidates(self, probes: Sequence[Probe]) -> tuple[Candidates, tuple[Passage, ...]]:
-        """What any of the probes finds by either half, and the passages themselves."""
-        ids: dict[str, None] = {}
-        for probe in probes:
-            ids.update((id, None) for id, _ in self._index.search(probe.vector, CANDIDATES))
-            best = probe.scores.best_rows(CANDIDATES)
-            at = self._words.passages_at(best)
-            ids.update((at[row], None) for row in best if row in at)
-        known = [one for one in self._known(list(ids)) if one]
+    def find(self, probe: Probe) -> list[str]:
+        """The ids of the passages that either half finds, some perhaps no longer alive."""
+        near = [id for id, _ in self._index.search(probe.vector, CANDIDATES)]
+        best = probe.scores.best_rows(CANDIDATES)
+        at = self._words.passages_at(best)
+        return list(dict.fromkeys([*near, *(at[row] for row in best if row in at)]))
+
+    def candidates(self, ids: Sequence[str]) -> tuple[Candidates, tuple[Passage, ...]]:
+        """The passages with these ids that are alive, ready to be scored, and themselves."""
+        known = [one for one in self._known(list(dict.fromkeys(ids))) if one]
         passages = tuple(one.passage for one in known)
         vectors = np.array([one.vector for one in known], np.float32).reshape(len(known), self._embedder.dimensions)
         documents = [passage.document_id for passage in passages]

@@ -80,24 +80,25 @@ class Retriever:
         question, said = _cleaned(question), followup.recent(history)
         self._prober.vectors([question, *(one.text for one in said)])  # all that is new in one go, side by side
         alone = self._prober.probe([(question, 1.0)])
+        found = self._prober.find(alone)
         if not said:
-            return self._ranking(question, alone, self._prober.candidates([alone]))
+            return self._ranking(question, alone, found)
         weights = self._weights(said)
         context = self._prober.probe(_weighted(said, weights))
-        found = self._prober.candidates([alone, context])
-        share = followup.continuation(self._signals(question, said, alone, context, found[0]))
+        both = [*found, *self._prober.find(context)]
+        share = followup.continuation(self._signals(question, said, alone, context, both))
         if not share:
             return self._ranking(question, alone, found)
         combined = self._prober.probe([(question, 1.0), *_weighted(said, [weight * share for weight in weights])])
-        return self._ranking(followup.readable(question, said), combined, found)
+        return self._ranking(followup.readable(question, said), combined, both)
 
     def signals(self, question: str, history: Sequence[Utterance]) -> Signals:
         """What tells whether the question continues the conversation, which must not be empty."""
         question, said = _cleaned(question), followup.recent(history)
         return self._past_signals(question, "", said, self._weights(said))
 
-    def _ranking(self, query: str, probe: Probe, found: tuple[Candidates, tuple[Passage, ...]]) -> Ranking:
-        candidates, passages = found
+    def _ranking(self, query: str, probe: Probe, found: Sequence[str]) -> Ranking:
+        candidates, passages = self._prober.candidates(found)
         evidence = probe.score(candidates)
 
         def shared_pairs(positions: Sequence[int]) -> float:
@@ -132,12 +133,13 @@ class Retriever:
     ) -> Signals:
         alone = self._prober.probe([(question, 1.0), *([(reply, HISTORY_WEIGHT)] if reply else [])])
         context = self._prober.probe(_weighted(before, weights))
-        candidates, _ = self._prober.candidates([alone, context])
-        return self._signals(question, before, alone, context, candidates)
+        found = [*self._prober.find(alone), *self._prober.find(context)]
+        return self._signals(question, before, alone, context, found)
 
     def _signals(
-        self, question: str, said: Sequence[Utterance], alone: Probe, context: Probe, candidates: Candidates
+        self, question: str, said: Sequence[Utterance], alone: Probe, context: Probe, found: Sequence[str]
     ) -> Signals:
+        candidates, _ = self._prober.candidates(found)
         own, before = alone.score(candidates), context.score(candidates)
         own_best, before_best = by_document(candidates, own.fused), by_document(candidates, before.fused)
         subject = max(before_best, key=lambda document: (before_best[document], document), default="")
