@@ -29,7 +29,7 @@ def page_questions(name: str) -> list[Question]:
 def page_set(folder: Path, questions: Sequence[Question]) -> QuestionSet:
     """The pages below a folder, by their path in it, with the questions that one of them answers."""
     asked = tuple(question for question in questions if question.relevant)
-    return QuestionSet(tuple(pages(folder)), asked, ())
+    return QuestionSet(tuple(pages(folder)), asked)
 
 
 def pages(folder: Path) -> list[Document]:

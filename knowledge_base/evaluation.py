@@ -120,20 +120,28 @@ def evaluate_retrieval(
 ) -> RetrievalReport:
     """Measures the search on the files that question_set.py describes.
 
-    `run` receives the ranking as tab-separated lines: query id, Q0, document id, rank, score, tag. `limit` takes that
-    many questions, chosen by `seed`. `no_answer` searches once more in half of the documents, so that about half of the
-    questions have no answer. `progress` hears how much is done, of how much, and of what.
+    `run` receives the ranking as tab-separated lines: query id, Q0, document id, rank, score, tag; also for questions
+    that no document of the corpus answers, which are not measured. The first score of each is the confidence.
+    `limit` takes that many questions, chosen by `seed`. `no_answer` searches once more in half of the documents, so
+    that about half of the questions have no answer. `progress` hears how much is done, of how much, and of what.
 
     Raises QuestionSetInvalid, IndexUnavailable, EmbeddingsUnavailable; OSError when `run` cannot be written.
     """
     started = time.perf_counter()
     given = read_question_set(corpus, queries, qrels)
+    if not given.questions and not run:
+        raise QuestionSetInvalid(
+            f"No question of {queries} has a relevant document: {qrels} names none of them, or only documents that "
+            f"are not in {corpus}. Check that the three files belong together."
+        )
     questions = _sample(given.questions, limit, seed)
     remembering = Remembering(embedder) if no_answer else embedder
+    unmeasured = given.unjudged if run and limit is None else ()
     with retriever_over(given.documents, remembering, progress) as (retriever, passages, rejected):
-        judged = _judge(retriever, questions, progress, "questions")
+        judged = _judge(retriever, [*questions, *unmeasured], progress, "questions")
     if run:
-        _write_run(run, questions, judged)
+        _write_run(run, [*questions, *unmeasured], judged)
+    judged = judged[: len(questions)]
     return RetrievalReport(
         documents=len(given.documents),
         passages=passages,
@@ -142,7 +150,7 @@ def evaluate_retrieval(
         words=_quality(questions, [one.words for one in judged]),
         vectors=_quality(questions, [one.vectors for one in judged]),
         no_answer=_no_answer(given, questions, remembering, seed, progress) if no_answer else None,
-        milliseconds=1000 * fmean(one.seconds for one in judged),
+        milliseconds=_mean([1000 * one.seconds for one in judged]),
         seconds=time.perf_counter() - started,
         problems=(*given.problems, *rejected),
     )
@@ -208,10 +216,14 @@ def _ranked(ranking: Ranking, scores: NDArray[np.float64]) -> Ranked:
 def _quality(questions: Sequence[Question], ranked: Sequence[Ranked]) -> Quality:
     pairs = [([id for id, _ in one], question.relevant) for one, question in zip(ranked, questions, strict=True)]
     return Quality(
-        ndcg=fmean(ndcg(ids, relevant, DEPTH) for ids, relevant in pairs),
-        recall=fmean(recall(ids, relevant, DEPTH) for ids, relevant in pairs),
-        mrr=fmean(reciprocal_rank(ids, relevant) for ids, relevant in pairs),
+        ndcg=_mean([ndcg(ids, relevant, DEPTH) for ids, relevant in pairs]),
+        recall=_mean([recall(ids, relevant, DEPTH) for ids, relevant in pairs]),
+        mrr=_mean([reciprocal_rank(ids, relevant) for ids, relevant in pairs]),
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fmean(values) if values else 0.0
 
 
 def _write_run(path: Path, questions: Sequence[Question], judged: Sequence[_Judged]) -> None:

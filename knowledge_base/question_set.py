@@ -35,26 +35,27 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class QuestionSet:
-    """Documents, and the questions about them that have at least one relevant document."""
+    """Documents, the questions about them that have at least one relevant document, and the others."""
 
     documents: tuple[Document, ...]
     questions: tuple[Question, ...]
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    unjudged: tuple[Question, ...] = ()
 
 
 def read_question_set(corpus: Path, queries: Path, qrels: Path) -> QuestionSet:
-    """Raises QuestionSetInvalid when a file is missing, broken, or no question can be measured with it."""
+    """Raises QuestionSetInvalid when a file is missing or broken, or holds nothing."""
     odd: Counter[str] = Counter()
     documents = _documents(corpus, odd)
     judged = _judgments(qrels, documents, odd)
     questions = _questions(queries, judged, odd)
-    if not questions:
-        raise QuestionSetInvalid(
-            f"No question of {queries} has a relevant document: {qrels} names none of them, or only documents that "
-            f"are not in {corpus}. Check that the three files belong together."
-        )
     problems = tuple(f"{what}: {count}" for what, count in odd.items() if count)
-    return QuestionSet(tuple(documents.values()), tuple(questions), problems)
+    return QuestionSet(
+        documents=tuple(documents.values()),
+        questions=tuple(question for question in questions if question.relevant),
+        problems=problems,
+        unjudged=tuple(question for question in questions if not question.relevant),
+    )
 
 
 def _documents(path: Path, odd: Counter[str]) -> dict[str, Document]:
@@ -97,19 +98,18 @@ def _judgments(path: Path, documents: Mapping[str, Document], odd: Counter[str])
 
 def _questions(path: Path, judged: Mapping[str, Mapping[str, float]], odd: Counter[str]) -> list[Question]:
     found: dict[str, Question] = {}
-    seen: set[str] = set()
     for place, row in _json_lines(path):
         id, text = _text(row, "id", place), _text(row, "text", place)
-        if id in seen:
+        if id in found:
             odd["questions given twice, of which the first counts"] += 1
             continue
-        seen.add(id)
         if id not in judged:
             odd["questions without a relevant document, which are not measured"] += 1
-        else:
-            answer = _text(row, "answer", place, default="") or None
-            found[id] = Question(id, text, tuple(_history(row, place)), judged[id], answer)
-    odd["judgments about questions that are not among the queries"] += len(judged.keys() - seen)
+        answer = _text(row, "answer", place, default="") or None
+        found[id] = Question(id, text, tuple(_history(row, place)), judged.get(id, {}), answer)
+    if not found:
+        raise QuestionSetInvalid(f"{path} holds no questions. Expected one JSON object a line: id, text.")
+    odd["judgments about questions that are not among the queries"] += len(judged.keys() - found.keys())
     return list(found.values())
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from knowledge_base.errors import QuestionSetInvalid
 from knowledge_base.evaluation import Remembering, RetrievalReport, evaluate_retrieval, taken_out
 from knowledge_base.question_set import Question
 from tests.knowledge_base.fakes import HashEmbedder
@@ -57,6 +58,25 @@ def test_the_run_file_ranks_documents_best_first(tmp_path: Path):
         assert all(0 <= score <= 1 for score in scores)
         assert {(row[1], row[5]) for row in mine} == {("Q0", "attune")}
     assert len({tuple(row[:3]) for row in rows}) == len(rows)
+
+
+def test_questions_without_a_document_are_ranked_but_not_measured(tmp_path: Path):
+    files = _write(tmp_path)
+    files[0].write_text("".join(files[0].read_text().splitlines(keepends=True)[2:]))
+    report = evaluate_retrieval(*files, embedder=HashEmbedder(), run=tmp_path / "out.trec")
+    assert (report.questions, report.words.ndcg) == (6, 1)
+    assert "judgments about documents that are not in the corpus: 2" in report.problems
+    assert {line.split("\t")[0] for line in (tmp_path / "out.trec").read_text().splitlines()} == set(SUBJECTS)
+
+
+def test_files_that_do_not_belong_together_are_refused_unless_a_ranking_is_wanted(tmp_path: Path):
+    files = _write(tmp_path)
+    files[2].write_text("elsewhere\tdoc escrow\t1\n")
+    with pytest.raises(QuestionSetInvalid, match="Check that the three files belong together"):
+        evaluate_retrieval(*files, embedder=HashEmbedder())
+    report = evaluate_retrieval(*files, embedder=HashEmbedder(), run=tmp_path / "out.trec")
+    assert (report.questions, report.fused.ndcg) == (0, 0)
+    assert (tmp_path / "out.trec").read_text().count("\t1\t") == len(SUBJECTS)
 
 
 def test_a_sample_is_the_same_for_the_same_seed(tmp_path: Path):

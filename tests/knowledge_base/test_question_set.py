@@ -54,6 +54,7 @@ def test_oddities_are_counted(tmp_path: Path):
     given = _read(tmp_path, corpus, queries, QRELS + "q1\tnowhere\t1\nunknown\tc\t1\nq2\td\t0\n")
     assert [document.text for document in given.documents] == ["Alpha.", "Gamma.", "Delta"]
     assert len(given.questions) == 2
+    assert [question.id for question in given.unjudged] == ["q3"]
     assert set(given.problems) == {
         "documents given twice, of which the first counts: 1",
         "documents without text, which are found by their title: 1",
@@ -76,7 +77,7 @@ def test_oddities_are_counted(tmp_path: Path):
         ({"queries": '{"id": "q2", "text": "x", "history": "hi"}\n'}, r"expected a list as history, got str"),
         ({"queries": '{"id": "q2", "text": "x", "history": [{"role": "system", "text": ""}]}\n'}, r"got 'system'"),
         ({"qrels": QRELS + "q2 c 1\n"}, r"qrels\.tsv, line 4: expected query-id, doc-id and a number"),
-        ({"qrels": "query-id\tdoc-id\trelevance\nq9\tc\t1\n"}, r"No question of .*queries\.jsonl has a relevant"),
+        ({"queries": "\n"}, r"queries\.jsonl holds no questions"),
     ],
 )
 def test_what_is_broken_is_named(tmp_path: Path, broken: dict[str, str], message: str):
