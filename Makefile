@@ -35,7 +35,7 @@ lock: $(UV)
 	@$(EXPORT) --output-file requirements.txt
 
 check: setup
-	@$(EXPORT) | diff -q - requirements.txt || { echo "requirements.txt is not what uv.lock says. Run: make lock"; exit 1; }
+	@$(EXPORT) | diff - requirements.txt >/dev/null || { echo "requirements.txt is not what uv.lock says. Run: make lock"; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -64,8 +64,8 @@ class Utterance:
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A passage that a search found. `score` is comparable between queries and lies in 0..1; the parts are None where
-    that half of the search did not find the passage (`vector_score` is a cosine, `lexical_score` a BM25 value, higher is
-    better)."""
+    that half of the search did not find the passage (`vector_score` is a cosine, `lexical_score` a BM25 value; higher
+    is better)."""
 
     passage: Passage
     score: float
