@@ -21,20 +21,24 @@ CORPUS = [
 QUESTION = {"id": "q1", "text": "How many days has the client to approve the work?"}
 
 
+Files = tuple[Path, Path, Path]
+
+
 @pytest.fixture
-def files(tmp_path: Path) -> dict[str, Path]:
-    return {name: tmp_path / name for name in ("corpus", "queries", "qrels")}
+def files(tmp_path: Path) -> Files:
+    return tmp_path / "corpus", tmp_path / "queries", tmp_path / "qrels"
 
 
-def _write(files: dict[str, Path], question: dict[str, Any]) -> None:
-    files["corpus"].write_text("\n".join(map(json.dumps, CORPUS)))
-    files["queries"].write_text(json.dumps(question))
-    files["qrels"].write_text("query-id\tdoc-id\trelevance\nq1\tdoc one\t1\n")
+def _write(files: Files, question: dict[str, Any]) -> None:
+    corpus, queries, qrels = files
+    corpus.write_text("\n".join(map(json.dumps, CORPUS)))
+    queries.write_text(json.dumps(question))
+    qrels.write_text("query-id\tdoc-id\trelevance\nq1\tdoc one\t1\n")
 
 
-def test_a_reply_is_scored_against_the_gold_answer(files: dict[str, Path], tmp_path: Path):
+def test_a_reply_is_scored_against_the_gold_answer(files: Files, tmp_path: Path):
     _write(files, QUESTION | {"answer": "The client has 7 days to approve the work."})
-    report = evaluate_answers(**files, embedder=MiniLmEmbedder(), answers=tmp_path / "answers")
+    report = evaluate_answers(*files, embedder=MiniLmEmbedder(), answers=tmp_path / "answers")
     assert report.questions == 1
     assert report.recall == 1
     assert report.cited == 1
@@ -45,10 +49,10 @@ def test_a_reply_is_scored_against_the_gold_answer(files: dict[str, Path], tmp_p
     assert row["sources"][0] == "doc one"
 
 
-def test_questions_without_answers_cannot_be_scored(files: dict[str, Path]):
+def test_questions_without_answers_cannot_be_scored(files: Files):
     _write(files, QUESTION)
     with pytest.raises(QuestionSetInvalid, match="answer"):
-        evaluate_answers(**files, embedder=MiniLmEmbedder())
+        evaluate_answers(*files, embedder=MiniLmEmbedder())
 
 
 def test_words_are_compared_as_squad_does():
