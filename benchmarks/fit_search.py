@@ -62,7 +62,7 @@ def fit_all(data: Path, embedder: Remembering) -> None:
         "scifact (train)": scifact,
         "demo articles": page_set(ARTICLES, page_questions("demo")),
     }
-    print("Confidence: intercept, then lead, lead when long, cosine, pairs when long")
+    print("Confidence: intercept, then lead, cosine, pairs when long, long")
     _print_fit({name: _confidences(given, embedder) for name, given in sets.items()})
 
 
@@ -135,7 +135,7 @@ def _some(questions: Sequence[Question], seed: int) -> Sequence[Question]:
 
 
 def _clue_features(clues: Clues) -> tuple[float, ...]:
-    return (clues.lead, clues.lead * clues.length, min(clues.cosine, RELATED), clues.pairs * clues.length)
+    return (clues.lead, min(clues.cosine, RELATED), clues.pairs * clues.length, clues.length)
 
 
 if __name__ == "__main__":

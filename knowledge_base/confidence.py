@@ -15,7 +15,6 @@ from knowledge_base.fusion import Candidates, Evidence, by_document
 RIVALS = 9  # other documents that the best one is compared with
 BACKGROUND = 0.2  # a score that any text reaches: what a lead is over where there are no rivals to speak of
 RELATED = 0.45  # a cosine from which on a text is about the same thing; more of it says little
-MUCH = 48  # pairs of words, from which on a query counts as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Clues:
 
     `lead`: how far the best document's score is above the mean of its best rivals. `cosine`: the highest of any
     passage. `pairs`: the share of the query's pairs of neighbouring words that the best document holds. `length`: how
-    much the query says, from one word to a long conversation.
+    much the query says, from 0 for a word to 1 for a long conversation.
     """
 
     lead: float
@@ -34,12 +33,12 @@ class Clues:
 
 
 def clues_of(
-    candidates: Candidates, evidence: Evidence, pairs: int, shared_pairs: Callable[[Sequence[int]], float]
+    candidates: Candidates, evidence: Evidence, length: float, shared_pairs: Callable[[Sequence[int]], float]
 ) -> Clues:
     """The clues that a finished search gives; all zero when it found nothing.
 
-    `pairs` is how many pairs of words the query has; `shared_pairs` tells for positions of candidates which share of
-    them these hold together.
+    `length` is the query's; `shared_pairs` tells for positions of candidates which share of its pairs of words these
+    hold together.
     """
     if not len(candidates):
         return Clues(0.0, 0.0, 0.0, 0.0)
@@ -50,21 +49,21 @@ def clues_of(
         lead=max(0.0, ranked[best] - max(BACKGROUND, fmean(rivals) if rivals else 0.0)),
         cosine=max(0.0, float(evidence.cosine.max())),
         pairs=shared_pairs([at for at, name in enumerate(candidates.documents) if name == best]),
-        length=min(1.0, pairs / MUCH),
+        length=length,
     )
 
 
 # Fitted by benchmarks/fit_search.py, which also says on what.
-_INTERCEPT = -5.7
-_LEAD, _LEAD_WHEN_LONG, _COSINE, _PAIRS_WHEN_LONG = 16.4, -14.0, 9.0, 4.6
+_INTERCEPT = -6.0
+_LEAD, _COSINE, _PAIRS_WHEN_LONG, _LONG = 12.4, 11.1, 4.5, -2.6
 
 
 def probability(clues: Clues) -> float:
     """The probability, 0..1, that the documents answer the question."""
     evidence = (
         _INTERCEPT
-        + (_LEAD + _LEAD_WHEN_LONG * clues.length) * clues.lead
+        + _LEAD * clues.lead
         + _COSINE * min(clues.cosine, RELATED)
-        + _PAIRS_WHEN_LONG * clues.length * clues.pairs
+        + (_PAIRS_WHEN_LONG * clues.pairs + _LONG) * clues.length
     )
     return 1 / (1 + math.exp(-evidence))

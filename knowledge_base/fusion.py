@@ -1,8 +1,9 @@
 """How vectors and words become one score for a passage.
 
 Both halves are absolute: the cosine, and the words' share of what the query could reach (words.py). So a weighted sum
-needs no ranks and no rescaling among the candidates, and a good match looks the same whatever else was found. What the
-document's other candidates are about counts a little: it tells pages apart that share a passage's wording.
+needs no ranks and no rescaling among the candidates, and a good match looks the same whatever else was found. The more
+a query says, the more its words decide: a vector is a middle of everything that was said. What the document's other
+candidates are about counts a little: it tells pages apart that share a passage's wording.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-COSINE_SHARE, WORDS_SHARE, DOCUMENT_SHARE = 0.5, 0.5, 0.1
-_WHOLE = COSINE_SHARE + WORDS_SHARE + DOCUMENT_SHARE
+SHORT_COSINE_SHARE, LONG_COSINE_SHARE = 0.5, 0.2  # of the cosine; the rest is the words'
+DOCUMENT_SHARE = 0.1  # beside the two
 
 Vector = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -52,14 +53,18 @@ def gather(ids: Sequence[str], documents: Sequence[str], rows: Sequence[int], ve
     return Candidates(tuple(ids), tuple(documents), np.array(rows, np.int64), vectors, _centres(documents, vectors))
 
 
-def fuse(candidates: Candidates, vector: Vector, word_scores: Scores) -> Evidence:
-    """Scores the candidates for a unit query vector and for scores of words by row."""
+def fuse(candidates: Candidates, vector: Vector, word_scores: Scores, length: float = 0.0) -> Evidence:
+    """Scores the candidates for a unit query vector and for scores of words by row.
+
+    `length` is how much the query says, from 0 for a word to 1 for a long conversation.
+    """
     cosine = (candidates.vectors @ vector).astype(np.float64)
     known = (candidates.rows >= 0) & (candidates.rows < len(word_scores))
     words = np.where(known, word_scores[np.where(known, candidates.rows, 0)], 0.0)
     centre = (candidates.centres @ vector).astype(np.float64)
-    parts = COSINE_SHARE * np.maximum(cosine, 0) + WORDS_SHARE * words + DOCUMENT_SHARE * np.maximum(centre, 0)
-    return Evidence(cosine, words, parts / _WHOLE)
+    share = SHORT_COSINE_SHARE + (LONG_COSINE_SHARE - SHORT_COSINE_SHARE) * length
+    parts = share * np.maximum(cosine, 0) + (1 - share) * words + DOCUMENT_SHARE * np.maximum(centre, 0)
+    return Evidence(cosine, words, parts / (1 + DOCUMENT_SHARE))
 
 
 def by_document(candidates: Candidates, scores: Scores) -> dict[str, float]:

@@ -21,6 +21,7 @@ from knowledge_base.store import Store
 from knowledge_base.words import Pair, Words, WordScores, WordSearch
 
 CANDIDATES = 50  # from each half of a search
+MUCH = 48  # pairs of words, from which on a query is long
 CACHED_TEXTS, CACHED_PASSAGES, CACHED_PAIRS = 2_000, 20_000, 2_000
 
 Vector = NDArray[np.float32]
@@ -37,8 +38,13 @@ class Probe:
     words: Words
     scores: WordScores
 
+    @property
+    def length(self) -> float:
+        """How much the query says, from 0 for a word to 1 for a long conversation."""
+        return min(1.0, len(self.words.pairs) / MUCH)
+
     def score(self, candidates: Candidates) -> Evidence:
-        return fuse(candidates, self.vector, self.scores.by_row)
+        return fuse(candidates, self.vector, self.scores.by_row, self.length)
 
 
 class Cache(Generic[Key, Value]):

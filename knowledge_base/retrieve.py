@@ -22,7 +22,7 @@ from knowledge_base.probe import Cache, Probe, Prober, WeightedText
 from knowledge_base.repetition import distinct
 from knowledge_base.store import Store
 
-THRESHOLD = 0.25  # of the confidence, above which a question counts as answerable
+THRESHOLD = 0.3  # of the confidence: below it the nearest passages are offered, and not taken for an answer
 MAX_QUESTION_CHARS = 2_000
 CACHED_TURNS = 4_000
 
@@ -104,7 +104,7 @@ class Retriever:
         def shared_pairs(positions: Sequence[int]) -> float:
             return self._prober.shared_pairs(probe, [passages[at] for at in positions])
 
-        clues = clues_of(candidates, evidence, len(probe.words.pairs), shared_pairs)
+        clues = clues_of(candidates, evidence, probe.length, shared_pairs)
         return Ranking(query, candidates, passages, evidence, clues, probability(clues))
 
     def _weights(self, said: Sequence[Utterance]) -> list[float]:

@@ -21,7 +21,7 @@ def test_more_evidence_never_lowers_it(clues: Clues, name: str, value: float):
 def test_nothing_found_is_no_confidence():
     nothing = gather([], [], [], np.empty((0, 2), np.float32))
     empty = np.empty(0)
-    clues = clues_of(nothing, Evidence(empty, empty, empty), 3, lambda _: 1.0)
+    clues = clues_of(nothing, Evidence(empty, empty, empty), 0.1, lambda _: 1.0)
     assert probability(clues) < 0.02
 
 
@@ -34,11 +34,11 @@ def _found(documents: list[str], fused: list[float]) -> tuple[Candidates, Eviden
 
 def test_the_lead_is_over_other_documents():
     candidates, evidence = _found(["a", "a", "b", "c"], [0.7, 0.6, 0.5, 0.3])
-    clues = clues_of(candidates, evidence, 12, lambda at: 0.5 if list(at) == [0, 1] else 0.0)
+    clues = clues_of(candidates, evidence, 0.25, lambda at: 0.5 if list(at) == [0, 1] else 0.0)
     assert np.isclose(clues.lead, 0.7 - 0.4)
     assert (clues.cosine, clues.pairs, clues.length) == (0.7, 0.5, 0.25)
 
 
 def test_a_lonely_document_must_stand_out_from_any_text():
     candidates, evidence = _found(["a"], [BACKGROUND])
-    assert clues_of(candidates, evidence, 1, lambda _: 0.0).lead == 0
+    assert clues_of(candidates, evidence, 0.0, lambda _: 0.0).lead == 0

@@ -26,6 +26,13 @@ def test_a_document_whose_other_passages_fit_goes_first():
     assert by_document(candidates, fused) == {"mixed": fused[0], "clear": fused[2]}
 
 
+def test_the_more_a_query_says_the_more_its_words_decide():
+    candidates = gather("ab", ["a", "b"], [0, 1], np.array([EAST, NORTH]))
+    words = np.array([0.0, 0.9])
+    assert fuse(candidates, EAST, words, 0.0).order().tolist() == [0, 1]
+    assert fuse(candidates, EAST, words, 1.0).order().tolist() == [1, 0]
+
+
 def test_no_candidates_is_no_error():
     candidates = gather([], [], [], np.empty((0, 2), np.float32))
     assert fuse(candidates, EAST, np.zeros(1)).order().tolist() == []
