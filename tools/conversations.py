@@ -3,8 +3,10 @@
 Each query takes the user's id, so that one user can neither read nor change another's conversation.
 """
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -29,6 +31,7 @@ class Conversation:
     updated_at: datetime
     exchanges: int
     last_message_id: str | None
+    learning: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class StoredExchange:
 
 
 class ConversationStore:
-    """Conversations in a database; every write is one transaction."""
+    """Conversations in a database; every write is one transaction, of which `append` may be a part."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -66,46 +69,62 @@ class ConversationStore:
         async with self._engine.connect() as connection:
             return [_conversation(dict(row)) for row in (await connection.execute(query)).mappings()]
 
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """For `append`, and for what is to be stored with the exchange or not at all. Leaving it commits."""
+        return self._engine.begin()
+
+    async def ids(self, user_id: str) -> list[str]:
+        """Every conversation of this user."""
+        query = select(conversations.c.id).where(conversations.c.user_id == user_id)
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
+
     async def append(
-        self, user_id: str, conversation_id: str, message_id: str, *, question: str, reply: str, channel: str
-    ) -> None:
-        """Add one exchange, and its conversation if this is the first.
-
-        The conversation's row comes first: writing it takes its lock, so that two exchanges at once get two positions.
-        """
-        time = now()
-        async with self._engine.begin() as connection:
-            position = await self._count_one(connection, user_id, conversation_id, message_id, _title(question), time)
-            await connection.execute(
-                insert(exchanges).values(
-                    message_id=message_id,
-                    conversation_id=conversation_id,
-                    position=position,
-                    channel=channel,
-                    question=question,
-                    reply=reply,
-                    created_at=time,
-                )
-            )
-
-    async def _count_one(
         self,
         connection: AsyncConnection,
         user_id: str,
         conversation_id: str,
         message_id: str,
-        title: str,
-        time: datetime,
+        *,
+        question: str,
+        reply: str,
+        channel: str,
+        answered: bool = True,
+        learning: bool = True,
+    ) -> None:
+        """Add one exchange, and its conversation if this is the first, inside the caller's transaction.
+
+        The conversation's row comes first: writing it takes its lock, so that two exchanges at once get two positions.
+        `learning` is what a new conversation starts with.
+        """
+        time = now()
+        new = {
+            "id": conversation_id,
+            "user_id": user_id,
+            "title": _title(question),
+            "created_at": time,
+            "learning": learning,
+        }
+        position = await self._count_one(connection, new, message_id, time)
+        await connection.execute(
+            insert(exchanges).values(
+                message_id=message_id,
+                conversation_id=conversation_id,
+                position=position,
+                channel=channel,
+                question=question,
+                reply=reply,
+                answered=answered,
+                created_at=time,
+            )
+        )
+
+    async def _count_one(
+        self, connection: AsyncConnection, conversation: dict[str, Any], message_id: str, time: datetime
     ) -> int:
         """Make the conversation or count one exchange more; the count is the new exchange's position."""
         new = upsert(connection, conversations).values(
-            id=conversation_id,
-            user_id=user_id,
-            title=title,
-            created_at=time,
-            updated_at=time,
-            exchanges=1,
-            last_message_id=message_id,
+            **conversation, updated_at=time, exchanges=1, last_message_id=message_id
         )
         counted = new.on_conflict_do_update(
             index_elements=[conversations.c.id],
@@ -114,11 +133,11 @@ class ConversationStore:
                 "updated_at": time,
                 "last_message_id": message_id,
             },
-            where=conversations.c.user_id == user_id,
+            where=conversations.c.user_id == conversation["user_id"],
         ).returning(conversations.c.exchanges)
         count: int | None = (await connection.execute(counted)).scalar()
         if count is None:
-            raise NotTheirs(f"Conversation {conversation_id!r} belongs to another user.")
+            raise NotTheirs(f"Conversation {conversation['id']!r} belongs to another user.")
         return count
 
     async def transcript(self, conversation_id: str, *, last: int | None = None) -> list[StoredExchange]:
@@ -137,16 +156,31 @@ class ConversationStore:
             for row in reversed(rows)
         ]
 
-    async def delete(self, user_id: str, conversation_id: str) -> bool:
-        """Remove a conversation with its exchanges and ratings. False when this user has no such conversation."""
-        statement = delete(conversations).where(
-            conversations.c.id == conversation_id, conversations.c.user_id == user_id
+    async def set_learning(self, user_id: str, conversation_id: str, learning: bool) -> bool:
+        """Whether this conversation may teach anything from now on. False when this user has no such conversation."""
+        statement = (
+            update(conversations)
+            .where(conversations.c.id == conversation_id, conversations.c.user_id == user_id)
+            .values(learning=learning)
         )
         async with self._engine.begin() as connection:
             return (await connection.execute(statement)).rowcount > 0
 
-    async def rewind(self, conversation_id: str, message_id: str) -> bool:
-        """Remove this exchange and all that came after it. False when the conversation has no such exchange."""
+    async def delete(self, user_id: str, conversation_id: str) -> list[str] | None:
+        """Remove a conversation with its exchanges and ratings: their message ids. None when this user has no such
+        conversation."""
+        owned = conversations.c.id == conversation_id, conversations.c.user_id == user_id
+        messages = select(exchanges.c.message_id).where(exchanges.c.conversation_id == conversation_id)
+        async with self._engine.begin() as connection:
+            # A write first: on SQLite a transaction that began by reading can't always go on to write.
+            if not (await connection.execute(update(conversations).where(*owned).values(updated_at=now()))).rowcount:
+                return None
+            gone = list((await connection.execute(messages)).scalars())
+            await connection.execute(delete(conversations).where(*owned))
+        return gone
+
+    async def rewind(self, conversation_id: str, message_id: str) -> list[str]:
+        """Remove this exchange and all that came after it; their message ids, none when there is no such exchange."""
         of_conversation = exchanges.c.conversation_id == conversation_id
         async with self._engine.begin() as connection:
             at = (
@@ -155,8 +189,9 @@ class ConversationStore:
                 )
             ).scalar()
             if at is None:
-                return False
-            gone = await connection.execute(delete(exchanges).where(of_conversation, exchanges.c.position >= at))
+                return []
+            doomed = delete(exchanges).where(of_conversation, exchanges.c.position >= at)
+            gone = list((await connection.execute(doomed.returning(exchanges.c.message_id))).scalars())
             last = (
                 await connection.execute(
                     select(exchanges.c.message_id).where(of_conversation, exchanges.c.position == at - 1)
@@ -165,9 +200,9 @@ class ConversationStore:
             await connection.execute(
                 update(conversations)
                 .where(conversations.c.id == conversation_id)
-                .values(exchanges=conversations.c.exchanges - gone.rowcount, updated_at=now(), last_message_id=last)
+                .values(exchanges=conversations.c.exchanges - len(gone), updated_at=now(), last_message_id=last)
             )
-        return True
+        return gone
 
     async def rate(self, user_id: str, message_id: str, rating: int, comment: str) -> bool:
         """Keep what the reader thought of an answer; 0 withdraws it. False when the answer is not this user's."""

@@ -1,5 +1,8 @@
 """The engine, the tables and their migrations. SQL that differs between SQLite and PostgreSQL stays in this file."""
 
+import asyncio
+import math
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -7,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Connection,
     DateTime,
     Dialect,
+    Engine,
     ForeignKey,
     Index,
     Integer,
@@ -23,12 +28,15 @@ from sqlalchemy import (
     event,
     inspect,
     text,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "secure_delete=ON")
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0001"
+HEAD = "0007"
 """The newest revision in `migrations/versions`; a test compares the two."""
 
 
@@ -64,6 +72,7 @@ conversations = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Column("exchanges", Integer, nullable=False),
     Column("last_message_id", String(64)),
+    Column("learning", Boolean, nullable=False, server_default=true()),
     Index(None, "user_id", "updated_at"),
 )
 
@@ -76,6 +85,7 @@ exchanges = Table(
     Column("channel", String(40), nullable=False),
     Column("question", Text, nullable=False),
     Column("reply", Text, nullable=False),
+    Column("answered", Boolean, nullable=False, server_default=true()),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("conversation_id", "position"),
 )
@@ -95,7 +105,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def upsert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def upsert(connection: AsyncConnection | AsyncEngine, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that knows ON CONFLICT, in the words of this connection's database."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
@@ -106,6 +116,7 @@ async def open_database(url: str) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        _OneWriter().watch(engine.sync_engine)
     try:
         await _migrate(engine)
         yield engine
@@ -113,21 +124,86 @@ async def open_database(url: str) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
+class _OneWriter:
+    """Puts the transactions that write to a SQLite file in a queue.
+
+    SQLite itself lets one of them write and has the others look again every now and then, in no order: under load one
+    could look at the wrong moment for so long that it failed with "database is locked". A transaction queues with its
+    first writing statement, and the next one goes on when it ends, however it ends.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    def watch(self, engine: Engine) -> None:
+        """Queue the writers of this engine."""
+        event.listen(engine, "before_cursor_execute", self._wait)
+        for ending in ("commit", "rollback"):
+            event.listen(engine, ending, self._end)
+        for ending in ("checkin", "invalidate", "close"):  # also where a cancelled task lost its connection
+            event.listen(engine, ending, lambda _, record, *__: self._leave(record.info))
+
+    def _wait(self, connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if statement.lstrip()[:6].upper() in _WRITING and _WRITER not in connection.info:
+            await_only(self._lock.acquire())
+            connection.info[_WRITER] = self
+
+    def _end(self, connection: Connection) -> None:
+        if not connection.invalidated:
+            self._leave(connection.info)
+
+    def _leave(self, info: dict[Any, Any]) -> None:
+        if info.pop(_WRITER, None) is self:
+            self._lock.release()
+
+
+_WRITER = "attune writer"
+_WRITING = {"INSERT", "UPDATE", "DELETE"}
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     """Readers beside one writer (WAL), foreign keys kept, and a wait instead of an error when both want to write.
 
     `synchronous=FULL` makes a commit durable before it returns: what was acknowledged survives a power cut.
+    `secure_delete=ON` overwrites what is deleted instead of only marking its place as free.
     """
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
+    try:
+        cursor.execute("SELECT power(2, 3)")
+    except sqlite3.OperationalError:  # a SQLite that was built without mathematics
+        connection.create_function("power", 2, math.pow, deterministic=True)
     cursor.close()
 
 
+def for_single_reads(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine for reads of one SELECT each, which need no transaction: that saves PostgreSQL the trips to begin
+    and to end one. SQLite's driver begins none for a SELECT anyway."""
+    return engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+async def wipe_deleted(engine: AsyncEngine) -> None:
+    """Leave nothing of what was deleted in SQLite's log either. PostgreSQL's files are its operator's."""
+    if engine.dialect.name == "sqlite":
+        async with engine.connect() as connection:
+            await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+
 async def _migrate(engine: AsyncEngine) -> None:
+    """Bring the tables up to date, in one transaction: wholly or not at all, and by one process at a time."""
     async with engine.begin() as connection:
-        if await connection.run_sync(_revision) != HEAD:
+        if await connection.run_sync(_revision) == HEAD:
+            return
+        await connection.execute(text(_ALONE[connection.dialect.name]))
+        if await connection.run_sync(_revision) != HEAD:  # nobody was faster
             await connection.run_sync(_upgrade)
+
+
+_ALONE = {
+    "sqlite": "BEGIN IMMEDIATE",  # its driver begins no transaction for a CREATE TABLE
+    "postgresql": "SELECT pg_advisory_xact_lock(7211685)",  # any number that nobody else takes
+}
 
 
 def _revision(connection: Connection) -> str | None:

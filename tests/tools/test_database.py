@@ -1,5 +1,6 @@
 """Migrations and tables say the same, and opening twice changes nothing."""
 
+import sqlite3
 from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
@@ -7,7 +8,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from tools.database import HEAD, MIGRATIONS, metadata, open_database
+from tools.database import HEAD, MIGRATIONS, _prepare_sqlite, metadata, open_database
 
 
 def test_head_names_the_newest_migration():
@@ -22,6 +23,22 @@ async def test_migrations_make_the_tables_that_the_code_uses(tmp_path: Path):
             lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
         )
     assert differences == []
+
+
+async def test_the_database_can_do_the_arithmetic_of_fading(engine):
+    async with engine.connect() as connection:
+        assert (await connection.exec_driver_sql("SELECT power(0.5, 3.0)")).scalar() == 0.125
+
+
+def test_a_sqlite_without_mathematics_is_given_some():
+    def missing(_base: float, _exponent: float) -> float:
+        raise NotImplementedError
+
+    connection = sqlite3.connect(":memory:")
+    connection.create_function("power", 2, missing)
+    _prepare_sqlite(connection, None)
+    assert connection.execute("SELECT power(2, 4)").fetchone() == (16.0,)
+    connection.close()
 
 
 async def test_opening_again_keeps_what_was_there(tmp_path: Path):
