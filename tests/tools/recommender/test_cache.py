@@ -1,0 +1,71 @@
+"""A list that was made before the user acted is not served after, whoever was faster."""
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from tools.recommender.cache import InProcess, InRedis, Kept, ListCache
+
+REDIS = os.environ.get("ATTUNE_TEST_REDIS")
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["process", "redis"])
+async def cache(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[ListCache]:
+    if request.param == "process":
+        yield InProcess(clock=clock)
+        return
+    if not REDIS:
+        pytest.skip("Redis: ATTUNE_TEST_REDIS gives no URL")
+    client = Redis.from_url(REDIS)
+    yield InRedis(client, clock)
+    await client.aclose()
+
+
+async def test_a_list_is_kept_for_its_time_and_ten_times_longer_as_stale(cache: ListCache, clock: Clock):
+    user = uuid4().hex
+    kept = Kept(clock.now, {"suggestions": []})
+    await cache.put(user, "movie", kept, generation=await cache.generation(user), seconds=60)
+    clock.now += 599
+    assert await cache.get(user, "movie") == kept
+    assert await cache.get(user, "article") is None
+    clock.now += 2
+    assert await cache.get(user, "movie") is None
+
+
+async def test_what_was_being_made_when_the_user_acted_is_not_kept(cache: ListCache, clock: Clock):
+    user, other = uuid4().hex, uuid4().hex
+    before, untouched = await cache.generation(user), await cache.generation(other)
+    await cache.drop(user)
+    await cache.put(user, "movie", Kept(clock.now, {"old": True}), generation=before, seconds=60)
+    await cache.put(other, "movie", Kept(clock.now, {}), generation=untouched, seconds=60)
+    assert await cache.get(user, "movie") is None
+    assert await cache.get(other, "movie") is not None
+    await cache.put(user, "movie", Kept(clock.now, {"new": True}), generation=await cache.generation(user), seconds=60)
+    assert (await cache.get(user, "movie")) == Kept(clock.now, {"new": True})
+
+
+async def test_a_cache_that_does_not_answer_is_like_an_empty_one(clock: Clock):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        client = Redis.from_url(f"redis://127.0.0.1:{nobody.getsockname()[1]}", socket_connect_timeout=0.2)
+        cache = InRedis(client, clock)
+        assert await cache.get("u", "movie") is None
+        await cache.put("u", "movie", Kept(clock.now, {}), generation=await cache.generation("u"), seconds=60)
+        await cache.drop("u")
+        await client.aclose()

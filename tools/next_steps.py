@@ -1,0 +1,104 @@
+"""What to offer after an answer: at most two things worth reading next, and often none."""
+
+import asyncio
+import logging
+import re
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tools.predictor.words import asks_for_person
+from tools.recommender.service import Recommender
+from tools.recommender.suggestion import Suggestion, SuggestionList
+from tools.turn import TurnContext
+
+log = logging.getLogger(__name__)
+
+SECONDS = 0.1
+"""An answer is not held up for longer than this."""
+_COMPLAINT = re.compile(
+    r"\b(?:complain(?:t|ing)?|not (?:happy|satisfied|acceptable|helpful)|unhappy|dissatisfied|disappoint\w*|"
+    r"frustrat\w*|"
+    r"angry|furious|ridiculous|terrible|awful|horrible|useless|unacceptable|scam|rip-?off|worst|fed up|sick of|"
+    r"(?:still|again) (?:not|doesn't|does not|isn't|won't|broken|waiting)|"
+    r"(?:doesn't|does not|didn't|did not|isn't|is not|not) work(?:ing)?|waste of (?:time|money))\b",
+    re.IGNORECASE,
+)
+
+
+class NextStep(BaseModel):
+    """Something worth reading next, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    item_id: str
+    title: str
+    url: str | None
+    explanation: str = Field(description="Why it is offered, in words")
+    match: str = Field(default="", description="What the profile adds to its score, as '+34 % match'")
+
+
+class NextSteps:
+    """Offers of a recommender beside answers."""
+
+    def __init__(self, recommender: Recommender) -> None:
+        self._recommender = recommender
+        self._late: set[asyncio.Task[SuggestionList]] = set()
+
+    async def after(self, context: TurnContext, *, leave_out: set[str]) -> list[NextStep]:
+        """What to offer beside this answer, besides the articles that it cites. A fault or a delay costs the offer."""
+        foresight = context.foresight
+        complaint = is_complaint(context.question) or bool(foresight and foresight.at_risk)
+        more = bool(foresight and foresight.action == "recommend_content")
+        offering = asyncio.ensure_future(
+            self._recommender.offers(
+                context.user_id,
+                context.vector,
+                count=2 if more else 1,
+                leave_out=leave_out,
+                complaint=complaint,
+                profile=context.known.profile if context.known else None,
+            )
+        )
+        # One that is late goes on by itself: a read that is cancelled half way can lose its database connection.
+        done, _ = await asyncio.wait({offering}, timeout=SECONDS)
+        if not done:
+            self._late.add(offering)
+            offering.add_done_callback(self._late.discard)
+            log.warning("no next step for message %s: it took longer than %.0f ms", context.message_id, SECONDS * 1000)
+            return []
+        if error := offering.exception():  # an offer is worth less than the answer
+            log.error("no next step for message %s", context.message_id, exc_info=error)
+            return []
+        self._recommender.noted(offering.result())
+        return steps_of(offering.result())
+
+    async def aclose(self) -> None:
+        """Wait for what came too late."""
+        await asyncio.gather(*self._late, return_exceptions=True)
+
+
+def is_complaint(text: str) -> bool:
+    """Whether a message complains: then nothing else is offered."""
+    return bool(_COMPLAINT.search(text)) or asks_for_person(text)
+
+
+def steps_of(listed: SuggestionList) -> list[NextStep]:
+    """The suggestions as a reply carries them."""
+    return [step_of(one) for one in listed.suggestions]
+
+
+def step_of(one: Suggestion) -> NextStep:
+    """A suggestion as a reply carries it."""
+    item = one.item
+    return NextStep(item_id=item.id, title=item.title, url=item.url, explanation=one.explanation, match=one.match)
+
+
+def as_text(steps: list[NextStep]) -> str:
+    """For the model, and for the extractive one's answer."""
+    lines = (f"- {_linked(step)}: {step.explanation}" for step in steps)
+    return "\n".join(lines)
+
+
+def _linked(step: NextStep) -> str:
+    title = re.sub(r"([\[\]\\])", r"\\\1", " ".join(step.title.split()))
+    return f"[{title}]({step.url})" if step.url and not re.search(r"[\s()<>]", step.url) else title
