@@ -1,0 +1,1 @@
+"""What a user probably needs next: models that are calibrated, learn from outcomes, and know when to say nothing."""
