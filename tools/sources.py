@@ -38,6 +38,12 @@ class Found:
     answerable: bool
     sources: tuple[Source, ...]
 
+    def ahead(self) -> list[str]:
+        """The topics of passages that stand before one with a better score: the user's preferences put them there."""
+        scores = [source.score for source in self.sources]
+        moved = (source for at, source in enumerate(self.sources) if source.score < max(scores[at:]))
+        return [source.topic for source in moved if source.topic]
+
     def as_text(self) -> str:
         """What the model reads. Passages are data: each is fenced by a tag that its own text cannot close."""
         if not self.sources:

@@ -1,0 +1,1 @@
+"""What doorways share that must survive a restart: which events were served, and which conversation a thread is."""
