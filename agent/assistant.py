@@ -9,39 +9,65 @@ What happens in between is agent/graph.py.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Protocol, cast
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 
-from agent.errors import ConversationNotFound, EmptyMessage, MessageTooLong, TurnFailed
+from agent.errors import ConversationNotFound, EmptyMessage, MessageNotText, MessageTooLong, TurnFailed
 from agent.events import Event, Failed, NoticeCode, Replied, Reply, TurnStarted
 from agent.graph import Graph
 from agent.in_order import InOrder
 from agent.nodes import TurnNodes
+from agent.presence import Presence
 from knowledge_base.passage import Utterance
 from tools.conversations import Conversation, ConversationStore, StoredExchange
+from tools.predictor.service import Predictor
+from tools.profile.held import Forgotten
+from tools.profile.store import FacetsOf, ProfileStore
+from tools.profile.taxonomy import Taxonomy
+from tools.recommender.service import Recommender
 from tools.turn import TurnContext, new_id
 
-__all__ = ["Assistant", "Conversation", "Exchange", "Turn"]
+__all__ = ["Assistant", "Conversation", "Exchange", "Forgotten", "Turn", "Watch"]
 
 log = logging.getLogger(__name__)
+
+STATES = "conversation_states"
+"""What the working states of conversations, which are in no table, are called when they are counted."""
+
+
+class States(Protocol):
+    """Where the graph keeps the conversations' working states (agent/checkpoints.py)."""
+
+    async def adelete_thread(self, thread_id: str) -> None: ...
+
+    async def held(self, thread_ids: Collection[str]) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One message of a user. `conversation_id` None starts a conversation; `history` then seeds it, for callers that
-    keep the conversation themselves."""
+    keep the conversation themselves.
+
+    `personal` False answers without the user's profile, `public` True says that others read along (a shared channel):
+    the reply then uses no personal facts. `learning` False writes nothing about the user but the transcript.
+    `account` says who spoke where links between accounts made `user_id` of it, as 'slack:T1:U1'; else it is empty.
+    """
 
     user_id: str
     text: str
     conversation_id: str | None = None
     channel: str = "api"
     history: tuple[Utterance, ...] = ()
+    public: bool = False
+    personal: bool = True
+    learning: bool = True
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +81,55 @@ class Exchange:
     rating: int | None
 
 
+Watch = Callable[[Turn, AsyncGenerator[Event]], AsyncGenerator[Event]]
+"""Sees a turn's events on their way to the doorway, and how they end; it passes on every one, and closes them."""
+
+
 class Assistant:
-    """Runs turns and keeps their transcripts. Safe for many turns at once; those of one conversation queue up."""
+    """Runs turns and keeps their transcripts. Safe for many turns at once; those of one conversation queue up.
+
+    `profiles` and `taxonomy` are what doorways show and correct; `profiles` takes the verified user id, and after an
+    edit of the taxonomy `follow_taxonomy` has the next turn use it. `facets_of` says what items are about.
+    """
+
+    watch: Watch | None = None
 
     def __init__(
         self,
         graph: Graph,
         nodes: TurnNodes,
-        conversations: ConversationStore,
         *,
-        forget_state: Callable[[str], Awaitable[None]],
+        conversations: ConversationStore,
+        profiles: ProfileStore,
+        taxonomy: Taxonomy,
+        facets_of: FacetsOf,
+        recommender: Recommender,
+        predictor: Predictor,
+        states: States,
+        follow_taxonomy: Callable[[], Awaitable[None]],
+        forget_questions: Callable[[], None],
         starters: Callable[[], list[str]],
         max_message_chars: int,
     ) -> None:
         self._graph = graph
         self._nodes = nodes
         self._conversations = conversations
-        self._forget_state = forget_state
+        self.profiles = profiles
+        self.taxonomy = taxonomy
+        self.facets_of = facets_of
+        self.recommender = recommender
+        self.predictor = predictor
+        self._states = states
+        self.follow_taxonomy = follow_taxonomy
+        self._forget_questions = forget_questions
         self._starters = starters
         self._max_message_chars = max_message_chars
         self._in_order = InOrder()
+        self._presence = Presence()
         self._keeping: set[asyncio.Task[None]] = set()
 
     async def check(self, turn: Turn) -> None:
-        """Raise TurnRejected when this turn cannot be run: empty, too long, or in no conversation of this user."""
+        """Raise TurnRejected when this turn cannot be run: empty, too long, not text, or in no such conversation."""
         self._check_text(turn.text)
         if turn.conversation_id is not None:
             await self._owned(turn.user_id, turn.conversation_id)
@@ -90,6 +141,8 @@ class Assistant:
             raise MessageTooLong(
                 f"The message has {len(text):,} characters; at most {self._max_message_chars:,} are taken."
             )
+        if "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)):
+            raise MessageNotText("The message is not Unicode text: NUL and half surrogate pairs can't be kept.")
 
     async def stream(self, turn: Turn) -> AsyncGenerator[Event]:
         """The turn's events. Closing this generator stops the turn; what was said by then is kept, marked as cut.
@@ -97,8 +150,14 @@ class Assistant:
         Raises:
             TurnRejected: before the first event, as `check` does.
         """
+        events = self._stream(turn)
+        async with aclosing(self.watch(turn, events) if self.watch else events) as watched:
+            async for event in watched:
+                yield event
+
+    async def _stream(self, turn: Turn) -> AsyncGenerator[Event]:
         self._check_text(turn.text)
-        async with self._in_order.turn_of(turn.conversation_id or ""):
+        async with self._presence.turn_of(turn.user_id), self._in_order.turn_of(turn.conversation_id or ""):
             context = await self._context(turn)
             try:
                 yield TurnStarted(conversation_id=context.conversation_id, message_id=context.message_id)
@@ -130,10 +189,11 @@ class Assistant:
             yield Failed(code="internal", message="Something went wrong on our side; please try again.", retryable=True)
 
     async def _context(self, turn: Turn) -> TurnContext:
-        last = None
+        last, learning = None, turn.learning
         if turn.conversation_id is not None:
             # Inside the queue: the turn before this one may only now have ended.
-            last = (await self._owned(turn.user_id, turn.conversation_id)).last_message_id
+            owned = await self._owned(turn.user_id, turn.conversation_id)
+            last, learning = owned.last_message_id, turn.learning and owned.learning
         return TurnContext(
             user_id=turn.user_id,
             conversation_id=turn.conversation_id or new_id(),
@@ -141,6 +201,9 @@ class Assistant:
             question=turn.text,
             last_message_id=last,
             history=turn.history,
+            personal=turn.personal and not turn.public,
+            learning=learning,
+            account=turn.account,
         )
 
     async def _keep(self, context: TurnContext, reason: NoticeCode) -> None:
@@ -180,24 +243,53 @@ class Assistant:
         return [_exchange(kept) for kept in await self._conversations.transcript(conversation_id)]
 
     async def delete_conversation(self, user_id: str, conversation_id: str) -> None:
-        """Remove a conversation from every store. Raises ConversationNotFound."""
+        """Remove a conversation from every store, and what it taught about its user. Raises ConversationNotFound."""
         async with self._in_order.turn_of(conversation_id):
-            if not await self._conversations.delete(user_id, conversation_id):
+            gone = await self._conversations.delete(user_id, conversation_id)
+            if gone is None:
                 raise _not_found(conversation_id)
-            await self._forget_state(conversation_id)
+            await self._unsay(user_id, gone)
+            await self._states.adelete_thread(conversation_id)
 
     async def rewind(self, user_id: str, conversation_id: str, message_id: str) -> None:
         """Remove this exchange and all after it, so that it can be asked again. Raises ConversationNotFound."""
         async with self._in_order.turn_of(conversation_id):
             await self._owned(user_id, conversation_id)
-            if not await self._conversations.rewind(conversation_id, message_id):
+            gone = await self._conversations.rewind(conversation_id, message_id)
+            if not gone:
                 raise ConversationNotFound(f"There is no message {message_id!r} in this conversation.")
-            await self._forget_state(conversation_id)
+            await self._unsay(user_id, gone)
+            await self._states.adelete_thread(conversation_id)
+
+    async def _unsay(self, user_id: str, message_ids: Collection[str]) -> None:
+        """Take back what messages taught that are gone from their conversation."""
+        await self.profiles.withdraw(user_id, message_ids)
+        await self.predictor.withdraw(user_id, message_ids)
 
     async def rate(self, user_id: str, message_id: str, rating: int, comment: str = "") -> None:
         """Keep what the reader thought of an answer: 1, -1, or 0 to withdraw it. Raises ConversationNotFound."""
         if not await self._conversations.rate(user_id, message_id, rating, comment):
             raise ConversationNotFound(f"There is no message {message_id!r} of this user.")
+
+    async def set_learning(self, user_id: str, conversation_id: str, learning: bool) -> None:
+        """Whether this conversation may teach anything about its user. Raises ConversationNotFound."""
+        if not await self._conversations.set_learning(user_id, conversation_id, learning):
+            raise _not_found(conversation_id)
+
+    async def forget(self, user_id: str) -> Forgotten:
+        """Empty every store of this user, when their running turns have ended: rows by store, before and after."""
+        async with self._presence.alone_with(user_id):
+            threads = await self._conversations.ids(user_id)
+            states = await self._states.held(threads)
+            for thread in threads:
+                await self._states.adelete_thread(thread)
+            self._forget_questions()
+            await asyncio.gather(self.recommender.idle(), self.predictor.idle())
+            rows = await self.profiles.forget(user_id)
+            await self.recommender.forget(user_id)
+            await self.predictor.forget(user_id)
+            left = await self._states.held(threads)
+        return Forgotten({**rows.before, STATES: states}, {**rows.after, STATES: left})
 
     async def starters(self) -> list[str]:
         """Good first questions for an empty page."""

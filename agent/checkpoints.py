@@ -4,12 +4,19 @@ The stock saver keeps every checkpoint, each with the whole state, so that a lon
 square of its length. What a reader may want back is in the transcript; the state is only what the next turn needs.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+)
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 OLDER = "WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id < ?"
@@ -34,6 +41,48 @@ class NewestOnlySaver(AsyncSqliteSaver):
                 await self.conn.execute(f"DELETE FROM {table} {OLDER}", older)  # noqa: S608 (two fixed names)
             await self.conn.commit()
         return saved
+
+    async def held(self, thread_ids: Collection[str]) -> int:
+        """How many of these conversations have a state."""
+        count = 0
+        async with self.lock:
+            for thread_id in thread_ids:
+                query = "SELECT EXISTS (SELECT 1 FROM checkpoints WHERE thread_id = ?)"
+                row = await (await self.conn.execute(query, (thread_id,))).fetchone()
+                count += row[0] if row else 0
+        return count
+
+
+class KeepsNothing(BaseCheckpointSaver[str]):
+    """For processes that share a database: each turn makes its state from the transcript, with one query.
+
+    A state in a file of one process would be of an older turn whenever another process answered in between, and would
+    outlive a user whom another process forgot.
+    """
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:  # noqa: ARG002
+        """There is none."""
+        return None
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,  # noqa: ARG002
+        metadata: CheckpointMetadata,  # noqa: ARG002
+        new_versions: ChannelVersions,  # noqa: ARG002
+    ) -> RunnableConfig:
+        """Keep nothing."""
+        return config
+
+    async def aput_writes(self, *_: Any, **__: Any) -> None:
+        """Keep nothing."""
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Nothing is there."""
+
+    async def held(self, thread_ids: Collection[str]) -> int:  # noqa: ARG002
+        """None."""
+        return 0
 
 
 @asynccontextmanager

@@ -7,10 +7,14 @@ and put in the order of the document.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.asked import asks, asks_for_all, compares, names_language, paragraph, stands_alone, weighed
 from agent.relevance import Candidate, candidates, relevance, terms
 from agent.small_talk import small_talk
 from knowledge_base.passage import Utterance
@@ -18,20 +22,34 @@ from tools.sources import Found, Source
 
 __all__ = ["Answer", "compose", "follow_ups", "unanswered"]
 
-MAX_WORDS = 110  # of an answer, before lists are completed
 MAX_LIST_WORDS = 160
 MAX_STEPS = 12
+MAX_ROWS = 6  # of a table that is shown whole
+MAX_TABLE_WORDS = 80
+MAX_COMPARED_WORDS = 240  # of a table that compares what is asked for
 SHORTLIST = 16  # candidates that are considered at all
-EXPECTED_WORDS = 40  # the larger, the longer answers are: see `_chosen`
-NEXT_TO_CHOSEN = 2.0  # how much likelier a neighbour of a chosen sentence is
+OTHER_DOCUMENT = 0.5  # how much less likely a sentence of another document than the best one's is
 REPEATS = 0.7  # share of the words of a sentence in another one from which it says nothing new
 QUOTED_CONFIDENCE = 0.15  # below the threshold of an answer, the nearest is still quoted from here on
-QUOTED_WORDS = 45  # of an answer that may not be one
 NEAREST = 3
+FAR = 0.1  # how likely, relative to the best, something must be to be said beside it
+MIN_WORDS = 3  # of a sentence that says something alone
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long an answer may be, before lists are completed, and how long one is expected to be: see `_chosen`."""
+
+    most: int
+    expected: int
+
+
+USUAL, SHORT, LONG = Length(110, 26), Length(45, 8), Length(180, 70)
+QUOTED = Length(45, 26)  # of an answer that may not be one
 
 NO_ANSWER = "The documents don't answer this."
-NEAREST_ARTICLES = "The nearest articles are:"
-NOT_SURE = "I found no clear answer to this in the documents. This comes nearest:"
+NEAREST_ARTICLES = "I found nothing that answers this; the nearest articles are:"
+NOT_SURE = "This comes nearest, but it may not be what you asked:"
 ASK_OTHERWISE = "Try other words, or name the feature or the document that it is about."
 
 
@@ -44,8 +62,21 @@ class Answer:
     answered: bool = True
 
 
-def compose(question: str, history: Sequence[Utterance], found: Found | None) -> Answer:
-    """The answer to a question after a conversation, from what one or more searches found."""
+Relevance = Callable[[str, Sequence[Utterance], Sequence[Candidate]], NDArray[np.float64]]
+
+
+def compose(
+    question: str,
+    history: Sequence[Utterance],
+    found: Found | None,
+    *,
+    length: Length = USUAL,
+    relevance: Relevance = relevance,
+) -> Answer:
+    """The answer to a question after a conversation, from what one or more searches found.
+
+    `relevance` gives each candidate the probability that it is part of the answer.
+    """
     reply = small_talk(question, history)
     if reply is not None:
         return Answer(reply)
@@ -54,13 +85,14 @@ def compose(question: str, history: Sequence[Utterance], found: Found | None) ->
     given = _quotable(question, found.sources)
     if not given:
         return unanswered(found.sources)
-    likely = relevance(question, history, given).tolist()
-    if found.answerable:
-        return _rendered(_completed(question, _chosen(given, likely, MAX_WORDS), given))
-    if found.confidence < QUOTED_CONFIDENCE:
+    alone = stands_alone(question, history, found.query, given)
+    probable = relevance(question, history, given).tolist()
+    likely = weighed(question, found.query or question, given, probable, alone=alone)
+    chosen = _chosen(question, given, likely, length if found.answerable else QUOTED)
+    if not chosen or (not found.answerable and found.confidence < QUOTED_CONFIDENCE):
         return unanswered(found.sources)
-    nearest = _rendered(_completed(question, _chosen(given, likely, QUOTED_WORDS), given))
-    return Answer(f"{NOT_SURE}\n\n{nearest.text}", nearest.numbers, answered=False)
+    answer = _rendered(_completed(question, chosen, given))
+    return answer if found.answerable else Answer(f"{NOT_SURE}\n\n{answer.text}", answer.numbers, answered=False)
 
 
 def unanswered(sources: Sequence[Source]) -> Answer:
@@ -72,7 +104,7 @@ def unanswered(sources: Sequence[Source]) -> Answer:
     if not nearest:
         return Answer(f"{NO_ANSWER} {ASK_OTHERWISE}", answered=False)
     lines = [f"- {_linked(source)} [{source.number}]" for source in nearest]
-    text = "\n".join([f"{NO_ANSWER} {NEAREST_ARTICLES}", "", *lines])
+    text = "\n".join([NEAREST_ARTICLES, "", *lines])
     return Answer(text, tuple(source.number for source in nearest), answered=False)
 
 
@@ -103,25 +135,23 @@ def _quotable(question: str, sources: Sequence[Source]) -> list[Candidate]:
     given = candidates(sources)
     if _ABOUT_AI.search(question):
         return given
-    poisoned = {_paragraph(one) for one in given if _TO_AN_AI.search(one.unit.text)}
-    return [one for one in given if _paragraph(one) not in poisoned] if poisoned else given
-
-
-def _paragraph(one: Candidate) -> tuple[str, int]:
-    return one.source.passage_id, one.unit.block
+    poisoned = {paragraph(one) for one in given if _TO_AN_AI.search(one.unit.text)}
+    return [one for one in given if paragraph(one) not in poisoned] if poisoned else given
 
 
 # Choosing
 
 
-def _chosen(given: Sequence[Candidate], likely: Sequence[float], most: int) -> list[Candidate]:
+def _chosen(question: str, given: Sequence[Candidate], likely: Sequence[float], length: Length) -> list[Candidate]:
     """The candidates that make the best answer: as long as each raises the expected F1 of the answer's words.
 
     With p a unit's probability and n its words, that is the sum of p·n over (the answer's words + those of the true
-    answer), here EXPECTED_WORDS. Answers are runs of text, so a neighbour of what is chosen is likelier.
+    answer), here the expected length.
     """
     left = sorted(range(len(given)), key=lambda i: -likely[i])[:SHORTLIST]
-    left = [i for i in left if _may_stand(given[i])]
+    left = [i for i in left if _may_stand(question, given[i], given)]
+    least = FAR * max((likely[i] for i in left), default=0.0)
+    left = [i for i in left if likely[i] >= least]
     chosen: list[int] = []
     worth = words = 0.0
     while left:
@@ -130,22 +160,65 @@ def _chosen(given: Sequence[Candidate], likely: Sequence[float], most: int) -> l
         left.remove(best)
         if any(_repeats(given[best], given[other]) for other in chosen):
             continue
+        if chosen and _shown(question, [*chosen, best], given) > max(length.most, MAX_LIST_WORDS):
+            continue
         more_worth, more_words = worth + likelihood * given[best].words, words + given[best].words
-        lowers = more_worth / (more_words + EXPECTED_WORDS) < worth / (words + EXPECTED_WORDS)
-        if chosen and (more_words > most or lowers):
+        lowers = more_worth / (more_words + length.expected) < worth / (words + length.expected)
+        if chosen and (more_words > length.most or lowers):
             break
         chosen.append(best)
         worth, words = more_worth, more_words
     return [given[i] for i in chosen]
 
 
-def _may_stand(one: Candidate) -> bool:
-    return one.unit.kind != "code" and not one.unit.text.endswith("?")
+def _shown(question: str, chosen: Sequence[int], given: Sequence[Candidate]) -> int:
+    """How many words are shown when some units are chosen."""
+    return sum(one.words for one in _completed(question, [given[i] for i in chosen], given))
+
+
+def _may_stand(question: str, one: Candidate, given: Sequence[Candidate]) -> bool:
+    """Whether a reader who sees nothing around a unit would understand it.
+
+    "Yes." is the answer to its heading, so it stands only where that is what the reader asked; and so does what leans
+    back on it.
+    """
+    if one.unit.kind == "code":
+        return names_language(question, one)
+    if one.unit.text.endswith("?") or (one.unit.text.endswith((":", "：")) and not _announces(one, given)):
+        return False
+    if _is_verdict(one) or _OPENS_VERDICT.match(one.unit.text):
+        return asks(question, one.heading) or not one.heading.endswith("?")
+    if not _LEANS_BACK.match(one.unit.text):
+        return True
+    before = _before(one, given)
+    return before is None or not _is_verdict(before) or asks(question, one.heading)
+
+
+def _announces(one: Candidate, given: Sequence[Candidate]) -> bool:
+    """Whether what a unit announces was found as well."""
+    return any(other.source is one.source and other.unit.lead_in == one.index for other in given)
+
+
+def _is_verdict(one: Candidate) -> bool:
+    """Whether a unit is "Yes.", "No." or another word or two that say nothing alone."""
+    return one.unit.kind == "sentence" and one.words < MIN_WORDS and not one.unit.text.endswith((":", "："))
+
+
+def _before(one: Candidate, given: Sequence[Candidate]) -> Candidate | None:
+    """The sentence before a unit in its paragraph."""
+    return next((other for other in given if _is_next(other, one)), None)
+
+
+def _is_next(one: Candidate, other: Candidate) -> bool:
+    """Whether the other follows one in the same paragraph."""
+    return other.source is one.source and other.index == one.index + 1 and other.unit.block == one.unit.block
 
 
 def _likelihood(i: int, chosen: Sequence[int], given: Sequence[Candidate], likely: Sequence[float]) -> float:
-    near = any(abs(i - other) == 1 and given[i].source is given[other].source for other in chosen)
-    return min(1.0, likely[i] * NEXT_TO_CHOSEN) if near else likely[i]
+    if not chosen:
+        return likely[i]
+    elsewhere = given[i].source.document_id != given[chosen[0]].source.document_id
+    return likely[i] * (OTHER_DOCUMENT if elsewhere else 1.0)
 
 
 def _repeats(one: Candidate, other: Candidate) -> bool:
@@ -155,15 +228,15 @@ def _repeats(one: Candidate, other: Candidate) -> bool:
 
 # Completing
 
-_HOW_TO = re.compile(
-    r"\bhow\b(?! (?:much|many|long|often|old|soon|far|big|large))|\bsteps?\b|\bset ?up\b|\bguide\b", re.I
-)
 _WANTS_CODE = re.compile(
     r"\b(?:code|commands?|examples?|samples?|snippets?|scripts?|config\w*|syntax|json|yaml|curl|requests?|headers?|"
     r"payload|queries|query|\w+file|install|docker|api|sdk|webhooks?|environment variables?)\b",
     re.IGNORECASE,
 )
-_LEANS_BACK = re.compile(r"(?:It|This|That|These|Those|They|Then|Otherwise|However|But|Also|Instead|If so|If not)\b")
+_OPENS_VERDICT = re.compile(r"(?:Yes|No)\b[,:;–—]")
+_LEANS_BACK = re.compile(
+    r"(?:It|This|That|These|Those|They|Then|Otherwise|However|But|Also|Instead|If so|If not|To do (?:this|that|so))\b"
+)
 
 
 def _completed(question: str, chosen: Sequence[Candidate], given: Sequence[Candidate]) -> list[Candidate]:
@@ -185,27 +258,60 @@ def _companions(question: str, one: Candidate, given: Sequence[Candidate]) -> It
     unit = one.unit
     if unit.lead_in is not None:
         yield from (other for other in siblings if other.index == unit.lead_in)
-    if unit.item >= 0 and unit.kind != "row":
+    if names_language(question, one):
+        yield from _rest_of_code(question, one, given)
+    elif unit.kind == "row":
+        yield from _rest_of_table(question, one, siblings)
+    elif unit.item >= 0:
         yield from _rest_of_list(question, one, siblings)
     elif _LEANS_BACK.match(unit.text):
-        yield from (other for other in siblings if other.index == one.index - 1 and other.unit.block == unit.block)
+        yield from (other for other in siblings if _is_next(other, one))
+    if _is_verdict(one):
+        yield from (other for other in siblings if _is_next(one, other))
     announced = [other for other in siblings if other.unit.lead_in == one.index]
-    code = [other for other in announced if other.unit.kind == "code"]
+    code = [other for other in siblings if other.unit.kind == "code" and _follows(other, one, siblings)]
     if unit.text.endswith((":", "：")):
         yield from _within(announced, MAX_LIST_WORDS)
     elif code and _WANTS_CODE.search(question):
         yield code[0]
 
 
+def _follows(code: Candidate, one: Candidate, siblings: Sequence[Candidate]) -> bool:
+    """Whether code stands right after a sentence, or after the rest of its paragraph."""
+    before = next((other for other in siblings if other.index == code.unit.lead_in), None)
+    return before is not None and before.unit.block == one.unit.block and before.unit.item == one.unit.item
+
+
 def _rest_of_list(question: str, one: Candidate, siblings: Sequence[Candidate]) -> Iterator[Candidate]:
-    """The beginning of its own item, and the whole list when it holds the steps that were asked for."""
+    """All the steps where it is one of several, since half of a procedure misleads; else the beginning of its item."""
     items = [other for other in siblings if other.unit.block == one.unit.block and other.unit.kind in ("item", "code")]
     numbered = one.unit.depth == 0 and any(other.unit.marker[:1].isdigit() for other in items)
-    steps = {other.unit.item for other in items}
-    if numbered and _HOW_TO.search(question) and len(steps) <= MAX_STEPS:
+    if asks_for_all(question) and sum(other.words for other in items) <= MAX_TABLE_WORDS:
+        yield from items
+    elif numbered and len({other.unit.item for other in items}) <= MAX_STEPS:
         yield from _within(items, MAX_LIST_WORDS)
     else:
         yield from (other for other in items if other.unit.item == one.unit.item and other.index < one.index)
+
+
+def _rest_of_code(question: str, one: Candidate, given: Sequence[Candidate]) -> Iterator[Candidate]:
+    """The other code under the same heading, which may go on over several passages."""
+    places = [
+        other for other in given if (other.source.document_id, other.heading) == (one.source.document_id, one.heading)
+    ]
+    yield from _within([other for other in places if names_language(question, other)], MAX_LIST_WORDS)
+
+
+def _rest_of_table(question: str, one: Candidate, siblings: Sequence[Candidate]) -> Iterator[Candidate]:
+    """The other rows of a small table, unless the question names this one."""
+    rows = [other for other in siblings if other.unit.block == one.unit.block]
+    if compares(question):
+        yield from _within(rows, MAX_COMPARED_WORDS)
+        return
+    is_small = len(rows) <= MAX_ROWS and sum(other.words for other in rows) <= MAX_TABLE_WORDS
+    name = re.split(r"; | – ", one.unit.text, maxsplit=1)[0]
+    if is_small and not terms(name) & terms(question):
+        yield from rows
 
 
 def _within(some: Sequence[Candidate], most: int) -> Iterator[Candidate]:
@@ -240,10 +346,16 @@ def _run_key(one: Candidate) -> tuple[int, str, int]:
 def _block(run: Sequence[Candidate], parts: Sequence[Candidate]) -> str:
     kind = run[0].unit.kind
     if kind == "code":
-        return "\n\n".join(one.unit.text for one in run)
+        return "\n\n".join(_code(one, parts) for one in run)
     if kind == "sentence":
         return " ".join(_sentence(one, parts) for one in run)
     return "\n".join(_list_lines(run, parts))
+
+
+def _code(one: Candidate, parts: Sequence[Candidate]) -> str:
+    """Code, below its heading and its citation where no sentence of the answer introduces it."""
+    introduced = any(other.source is one.source and other.unit.kind != "code" for other in parts)
+    return one.unit.text if introduced else f"{cite(f'{one.heading}:', one.source.number)}\n\n{one.unit.text}"
 
 
 def _sentence(one: Candidate, parts: Sequence[Candidate]) -> str:
@@ -252,12 +364,21 @@ def _sentence(one: Candidate, parts: Sequence[Candidate]) -> str:
     carried = any(
         other.source is one.source and other.unit.lead_in == one.index and other.unit.kind != "code" for other in parts
     )
-    return one.unit.text if announces and carried else cite(one.unit.text, one.source.number)
+    text = _row(one.unit.text) if one.unit.kind == "row" else one.unit.text
+    return text if announces and carried else cite(text, one.source.number)
+
+
+_FIRST_CELL = re.compile(r"[^:;–]{1,40}: ([^;]+); (?=[^;]+: )")
+
+
+def _row(text: str) -> str:
+    """A row opened by its first cell: "Plan: Team; Price: €49" is "Team – Price: €49"."""
+    return _FIRST_CELL.sub(r"\1 – ", text, count=1) if _FIRST_CELL.match(text) else text
 
 
 def cite(text: str, number: int) -> str:
     """The sentence with its citation before the mark that ends it: "It is free [1]."."""
-    end = re.search(r"[:：]$", text) or _END.search(text)
+    end = re.search(r"[:：;,]$", text) or _END.search(text)
     if end is None:
         return f"{text} [{number}]"
     return f"{text[: end.start()].rstrip()} [{number}]{end[0].lstrip()}"
@@ -265,15 +386,18 @@ def cite(text: str, number: int) -> str:
 
 def _list_lines(run: Sequence[Candidate], parts: Sequence[Candidate]) -> Iterator[str]:
     """Items with their own markers. Numbers that do not follow each other would be counted anew by a renderer, so
-    then every item gets a bullet."""
+    then every item gets a bullet; where one is written twice ("1. 1. 1."), Markdown counts on, and so does this."""
     ordinals = [int(one.unit.marker[:-1]) for one in run if one.unit.marker[:1].isdigit() and one.unit.depth == 0]
-    in_sequence = ordinals == list(range(ordinals[0], ordinals[0] + len(ordinals))) if ordinals else True
+    in_sequence = all(after - before in (0, 1) for before, after in pairwise(ordinals))
+    number = ordinals[0] if ordinals else 1
     shallowest = min(one.unit.depth for one in run)
     for _, group in groupby(run, key=lambda one: one.unit.item):
         item = list(group)
         marker = item[0].unit.marker or "-"
         if marker[:1].isdigit() and not (in_sequence and len(ordinals) > 1):
             marker = "-"
+        elif marker[:1].isdigit() and item[0].unit.depth == 0:
+            marker, number = f"{number}.", number + 1
         indent = "   " * (item[0].unit.depth - shallowest)
         text = " ".join(_sentence(one, parts) for one in item if one.unit.kind != "code")
         yield f"{indent}{marker} {text}"

@@ -16,6 +16,7 @@ AttuneError
 └── TurnRejected                     the caller: this turn cannot be run as asked
     ├── EmptyMessage                 … there is no text in it
     ├── MessageTooLong               … shorten it
+    ├── MessageNotText               … it holds what no database keeps
     └── ConversationNotFound         … no such conversation for this user
 """
 
@@ -77,6 +78,10 @@ class EmptyMessage(TurnRejected):
 
 class MessageTooLong(TurnRejected):
     """The message is longer than the limit in settings."""
+
+
+class MessageNotText(TurnRejected):
+    """The message holds NUL, or half of a surrogate pair."""
 
 
 class ConversationNotFound(TurnRejected):

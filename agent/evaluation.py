@@ -126,8 +126,7 @@ def _score(retriever: Retriever, question: Question) -> _Scored:
     register = SourceRegister()
     found = register.register(retriever.search(question.text, history=question.history, limit=PASSAGES))
     answer = compose(question.text, question.history, found)
-    said, gold = tokens(without_markers(answer.text)), tokens(question.answer or "")
-    common = sum((Counter(said) & Counter(gold)).values())
+    f1, recall, words = token_scores(answer.text, question.answer or "")
     claims = [line for line in answer.text.splitlines() if any(claim_bearing(unit.text) for unit in units(line))]
     valid = {source.number for source in register.all()}
     return _Scored(
@@ -136,12 +135,21 @@ def _score(retriever: Retriever, question: Question) -> _Scored:
         sources=list(dict.fromkeys(source.document_id for source in register.named(cited(answer.text)))),
         answered=answer.answered,
         confidence=found.confidence,
-        f1=2 * common / (len(said) + len(gold)) if common else 0.0,
-        recall=common / len(gold) if gold else 0.0,
-        words=len(without_markers(answer.text).split()),
+        f1=f1,
+        recall=recall,
+        words=words,
         claims=len(claims),
         cited=sum(bool(set(cited(line)) & valid) for line in claims),
     )
+
+
+def token_scores(answer: str, truth: str) -> tuple[float, float, int]:
+    """Token F1 and token recall of an answer against the true one, and how many words it has."""
+    plain = without_markers(answer)
+    said, gold = tokens(plain), tokens(truth)
+    common = sum((Counter(said) & Counter(gold)).values())
+    f1 = 2 * common / (len(said) + len(gold)) if common else 0.0
+    return f1, common / len(gold) if gold else 0.0, len(plain.split())
 
 
 def tokens(text: str) -> list[str]:

@@ -1,20 +1,26 @@
 """The one union of events that every doorway renders, and the values they carry.
 
-A turn yields: TurnStarted, then ToolStarted/ToolFinished pairs, SourcesFound, Token …, any Notice, and last exactly one
-of Replied or Failed. All are plain JSON when dumped; the same objects are the server-sent events of the HTTP API.
+A turn yields: TurnStarted, then ToolStarted/ToolFinished pairs, SourcesFound, Token …, any Notice, ProfileUpdated where
+something was learned, and last exactly one of Replied or Failed. All are plain JSON when dumped; the same objects are
+the server-sent events of the HTTP API.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tools.next_steps import NextStep
+from tools.receipts import Learnt, Used
 from tools.sources import Source
 
 __all__ = [
     "Event",
     "Failed",
+    "Learnt",
+    "NextStep",
     "Notice",
     "NoticeCode",
+    "ProfileUpdated",
     "Replied",
     "Reply",
     "Source",
@@ -23,6 +29,7 @@ __all__ = [
     "ToolFinished",
     "ToolStarted",
     "TurnStarted",
+    "Used",
 ]
 
 
@@ -43,7 +50,11 @@ class Reply(_Value):
     cut: bool = Field(default=False, description="The answer stops early: a model failed, or a stop")
     notices: list[str] = []
     follow_ups: list[str] = []
+    next_steps: list[NextStep] = Field(default=[], description="At most two things worth reading next, often none")
+    receipt: list[Used] = Field(default=[], description="What of the profile was used, and what it changed")
     duration_ms: float = 0
+    input_tokens: int = Field(default=0, description="As the model's server counts them; 0 when it does not")
+    output_tokens: int = 0
 
 
 class TurnStarted(_Value):
@@ -93,6 +104,13 @@ class Notice(_Value):
     text: str
 
 
+class ProfileUpdated(_Value):
+    """What the turn taught about its user, as it stands in the profile from now on."""
+
+    type: Literal["profile_updated"] = "profile_updated"
+    learned: list[Learnt]
+
+
 class Replied(_Value):
     type: Literal["reply"] = "reply"
     reply: Reply
@@ -106,6 +124,6 @@ class Failed(_Value):
 
 
 Event = Annotated[
-    TurnStarted | ToolStarted | ToolFinished | SourcesFound | Token | Notice | Replied | Failed,
+    TurnStarted | ToolStarted | ToolFinished | SourcesFound | Token | Notice | ProfileUpdated | Replied | Failed,
     Field(discriminator="type"),
 ]

@@ -8,6 +8,7 @@ the artifacts of tool messages.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -18,12 +19,18 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
-from agent.compose import Answer, compose
+from agent import prompts
+from agent.compose import LONG, SHORT, USUAL, Answer, compose
 from agent.small_talk import small_talk
 from knowledge_base.passage import Utterance
+from tools.foresight import Foresight
+from tools.handoff.desk import Ticket
+from tools.next_steps import NextStep, as_text
+from tools.personal import Known
+from tools.predictor.words import asks_for_person
 from tools.sources import Found, Source
 
-SEARCH = "search_knowledge_base"
+SEARCH, SUGGEST, HAND_OFF = "search_knowledge_base", "recommend_content", "hand_off"
 MODEL_NAME = "attune-extractive"
 CHUNK_CHARS = 160
 """A streamed piece costs the same however long it is, so there are few."""
@@ -33,9 +40,11 @@ SEARCH_FAILED = "The documents could not be searched just now. Please try again 
 class ExtractiveChatModel(BaseChatModel):
     """Answers with sentences of the documents and their citations, without a language model.
 
-    After a user's message it calls `search_knowledge_base`; after that tool's result it answers. What it needs is in
-    the tool message's `artifact` (tools.sources.Found). The response metadata tell `model_name` and `answered`, whether
-    the documents answer the question.
+    After a user's message it calls `search_knowledge_base`; after that tool's result it answers. Who asks for a person
+    or for suggestions gets them by `hand_off` and `recommend_content`. What it needs is in the tool messages' artifacts
+    (tools.sources.Found, and where they are there the profile and the forecast). The response metadata tell
+    `model_name`, `answered` (whether the documents answer the question) and `shaped`: which facts about the user shaped
+    the answer, and how.
     """
 
     tool_names: tuple[str, ...] | None = None
@@ -108,24 +117,40 @@ class ExtractiveChatModel(BaseChatModel):
         last = max((at for at, one in enumerate(messages) if isinstance(one, HumanMessage)), default=-1)
         question = str(messages[last].text) if last >= 0 else ""
         history = _history(messages[: max(last, 0)])
-        results = [one for one in messages[last + 1 :] if isinstance(one, ToolMessage) and _is_search(one)]
-        if not results and self._may_search() and question.strip() and small_talk(question, history) is None:
-            call = {"name": SEARCH, "args": {"query": question}, "id": f"call_{uuid4().hex[:12]}", "type": "tool_call"}
-            return AIMessage("", tool_calls=[call], response_metadata={"model_name": MODEL_NAME})
-        return _as_message(_answer(question, history, results))
+        results = [one for one in messages[last + 1 :] if isinstance(one, ToolMessage)]
+        wanted = self._wanted(question, history, results)
+        if wanted is not None:
+            return AIMessage("", tool_calls=[wanted], response_metadata={"model_name": MODEL_NAME})
+        return _as_message(*_answer(question, history, results))
 
-    def _may_search(self) -> bool:
-        return self.tool_names is None or SEARCH in self.tool_names
+    def _wanted(
+        self, question: str, history: Sequence[Utterance], results: Sequence[ToolMessage]
+    ) -> dict[str, Any] | None:
+        """The tool call that this message needs first, if any."""
+        done = {one.name for one in results} | {SEARCH for one in results if isinstance(one.artifact, Found)}
+        if not question.strip():
+            return None
+        if asks_for_person(question) and self._may(HAND_OFF, explicitly=True) and HAND_OFF not in done:
+            return _call(HAND_OFF)
+        if _WANTS_SUGGESTIONS.search(question) and self._may(SUGGEST, explicitly=True) and SUGGEST not in done:
+            return _call(SUGGEST, about=_subject(question))
+        if self._may(SEARCH) and SEARCH not in done and small_talk(question, history) is None:
+            return _call(SEARCH, query=question)
+        return None
+
+    def _may(self, tool: str, *, explicitly: bool = False) -> bool:
+        """Whether this tool is bound. Where none were, the search is taken to be there."""
+        return not explicitly if self.tool_names is None else tool in self.tool_names
+
+
+def _call(name: str, **arguments: str) -> dict[str, Any]:
+    return {"name": name, "args": arguments, "id": f"call_{uuid4().hex[:12]}", "type": "tool_call"}
 
 
 def _tool_name(tool: dict[str, Any] | type | Callable[..., Any] | BaseTool) -> str:
     if isinstance(tool, dict):
         return str(tool.get("name") or tool.get("function", {}).get("name", ""))
     return tool.name if isinstance(tool, BaseTool) else str(getattr(tool, "__name__", ""))
-
-
-def _is_search(message: ToolMessage) -> bool:
-    return isinstance(message.artifact, Found) or message.name == SEARCH
 
 
 def _history(messages: Sequence[BaseMessage]) -> list[Utterance]:
@@ -139,11 +164,62 @@ def _history(messages: Sequence[BaseMessage]) -> list[Utterance]:
     return said
 
 
-def _answer(question: str, history: Sequence[Utterance], results: Sequence[ToolMessage]) -> Answer:
-    found = [one.artifact for one in results if isinstance(one.artifact, Found)]
-    if results and not found and small_talk(question, history) is None:
-        return Answer(SEARCH_FAILED, answered=False)
-    return compose(question, history, _together(found))
+_WANTS_SUGGESTIONS = re.compile(
+    r"\b(?:recommend|suggest)(?: me)?\b(?!ed)(?=.{0,40}\b(?:articles?|guides?|read(?:ing)?|something|anything|content|"
+    r"next|tutorials?|films?|movies?|to (?:read|watch|learn))\b)"
+    r"|\bwhat (?:should|can|could) i (?:read|watch|learn|look at)(?: \w+)? next\b|\bwhat(?:'s| is) worth reading\b",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(r"\b(?:about|on|regarding)\s+(.{3,120}?)[?.!]*$", re.IGNORECASE)
+
+
+def _subject(question: str) -> str:
+    """What suggestions should be about; empty when the message names nothing."""
+    found = _ABOUT.search(question.strip())
+    return found[1] if found else ""
+
+
+def _answer(
+    question: str, history: Sequence[Utterance], results: Sequence[ToolMessage]
+) -> tuple[Answer, dict[str, str]]:
+    """What is said, and which facts about the user shaped it."""
+    artifacts = [one.artifact for one in results]
+    if tickets := [one for one in artifacts if isinstance(one, Ticket)]:
+        return Answer(f"{tickets[-1].words} {prompts.MEANWHILE}"), {}
+    if any(one.name == SUGGEST for one in results):
+        return _suggested([one for one in artifacts if isinstance(one, list)]), {}
+    found = [one for one in artifacts if isinstance(one, Found)]
+    if any(one.name == SEARCH for one in results) and not found and small_talk(question, history) is None:
+        return Answer(SEARCH_FAILED, answered=False), {}
+    known = next((one for one in artifacts if isinstance(one, Known)), None)
+    foresight = next((one for one in artifacts if isinstance(one, Foresight)), None)
+    return _shaped(question, history, _together(found), known, foresight)
+
+
+def _shaped(
+    question: str,
+    history: Sequence[Utterance],
+    found: Found | None,
+    known: Known | None,
+    foresight: Foresight | None,
+) -> tuple[Answer, dict[str, str]]:
+    """The answer, as long as the user wants it, with what is foreseen to be needed after it."""
+    told = known.length if known else None
+    at_risk = foresight is not None and foresight.at_risk
+    length = SHORT if told == "short" or at_risk else LONG if told == "long" else USUAL
+    answer = compose(question, history, found, length=length)
+    if not answer.numbers:
+        return answer, {}
+    if at_risk and foresight is not None:
+        answer = replace(answer, text=f"{answer.text}\n\n{prompts.AFTER_RISK[foresight.action]}")
+    return answer, {"length": prompts.LENGTH_EFFECTS[told]} if told and answer.answered else {}
+
+
+def _suggested(given: Sequence[list[NextStep]]) -> Answer:
+    steps = [step for some in given for step in some]
+    if not steps:
+        return Answer(prompts.NOTHING_TO_SUGGEST, answered=False)
+    return Answer(f"{prompts.SUGGESTED}\n\n{as_text(steps)}")
 
 
 def _together(found: Sequence[Found]) -> Found | None:
@@ -159,8 +235,10 @@ def _together(found: Sequence[Found]) -> Found | None:
     return Found(best.query, best.confidence, any(one.answerable for one in found), tuple(ranked))
 
 
-def _as_message(answer: Answer) -> AIMessage:
-    metadata = {"model_name": MODEL_NAME, "answered": answer.answered}
+def _as_message(answer: Answer, shaped: dict[str, str]) -> AIMessage:
+    metadata: dict[str, Any] = {"model_name": MODEL_NAME, "answered": answer.answered}
+    if shaped:
+        metadata["shaped"] = shaped
     return AIMessage(answer.text, response_metadata=metadata)
 
 

@@ -25,9 +25,9 @@ from langchain_core.messages import (
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
-from agent.breaker import CircuitBreaker
 from agent.errors import FailureKind, ModelCut, ModelError, ModelUnavailable
 from agent.failures import Failure, diagnose
+from tools.breaker import CircuitBreaker
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ class GuardedModel:
         name: The model's name, by default the one that it says itself.
         secrets: What must never appear in a log: the API key.
         close: Closes the model's connections.
+        redact: What is done to each message before the model sees it.
         sleep: Waits between two tries; another one in tests.
     """
 
@@ -82,6 +83,7 @@ class GuardedModel:
         name: str | None = None,
         secrets: Sequence[str] = (),
         close: Callable[[], Awaitable[None]] | None = None,
+        redact: Callable[[BaseMessage], BaseMessage] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         breaker: CircuitBreaker | None = None,
     ) -> None:
@@ -91,6 +93,7 @@ class GuardedModel:
         self._with_tools: Runnable[Any, AIMessage] = model.bind_tools(list(tools)) if tools else model
         self._secrets = tuple(secrets)
         self._close = close
+        self._redact = redact
         self._sleep = sleep
         self._breaker = breaker or CircuitBreaker(
             failures=self.limits.breaker_failures, cooldown=self.limits.breaker_cooldown
@@ -158,7 +161,8 @@ class GuardedModel:
 
     def _attempt(self, messages: Sequence[BaseMessage], tools: bool, give_up: float) -> "_Attempt":
         runnable = self._with_tools if tools else self._plain
-        chunks = cast(AsyncGenerator[AIMessage, None], runnable.astream(list(messages)))
+        shown = list(map(self._redact, messages)) if self._redact else list(messages)
+        chunks = cast(AsyncGenerator[AIMessage, None], runnable.astream(shown))
         return _Attempt(chunks, self.limits, give_up)
 
     async def _try(self, attempt: "_Attempt") -> Failure | None:

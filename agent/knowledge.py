@@ -1,4 +1,4 @@
-"""Settings to a knowledge base. Apart from build.py, so that a search or an ingest need not load the agent."""
+"""Settings to a knowledge base and a database. Apart from build.py, so that a search need not load the agent."""
 
 from contextlib import AbstractContextManager
 
@@ -22,3 +22,10 @@ def configured_embedder(settings: Settings) -> Embedder:
         base_url=settings.embeddings_base_url or settings.openai_base_url,
         api_key=key.get_secret_value() if key else None,
     )
+
+
+def database_url(settings: Settings) -> str:
+    """Where conversations and profiles are: the server that the settings name, else SQLite in the data folder."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'attune.db'}"

@@ -5,15 +5,19 @@ agent/openai_model.py, and what an error means in agent/failures.py.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.tools import BaseTool
 
 from agent.errors import SettingsError
 from agent.guard import GuardedModel, ModelLimits
 from agent.settings import Settings
+from tools.access.personal_data import mask
 
 __all__ = ["GuardedModel", "ModelLimits", "limits_of", "open_chat_model", "open_model"]
 
@@ -45,7 +49,41 @@ def open_model(
         limits=limits_of(settings),
         secrets=[key] if key else [],
         close=client.close if client is not None and model is None else None,
+        redact=without_personal_data
+        if settings.mask_personal_data and not _is_here(settings.openai_base_url)
+        else None,
     )
+
+
+_DOCUMENTS = {"search_knowledge_base", "open_article"}
+
+
+def without_personal_data(message: BaseMessage) -> BaseMessage:
+    """The message with personal data masked, also where a tool was called with it. What the documents say stays: an
+    address of the support team is there to be read."""
+    if isinstance(message, ToolMessage) and message.name in _DOCUMENTS:
+        return message
+    changes: dict[str, Any] = {"content": _masked(message.content)}
+    if isinstance(message, AIMessage):
+        changes["tool_calls"] = _masked(message.tool_calls)
+    return message.model_copy(update=changes)
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {name: inner if name in {"id", "name", "type"} else _masked(inner) for name, inner in value.items()}
+    return [_masked(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _is_here(base_url: str | None) -> bool:
+    """Whether a model's address is on this machine."""
+    host = urlsplit(base_url or OPENAI).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def limits_of(settings: Settings) -> ModelLimits:

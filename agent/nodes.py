@@ -12,7 +12,15 @@ from contextlib import aclosing
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    AnyMessage,
+    BaseMessage,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+)
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.runtime import Runtime
 from langgraph.types import Command, StreamWriter
@@ -20,11 +28,23 @@ from langgraph.types import Command, StreamWriter
 from agent import prompts, replies
 from agent.citations import CitationFilter
 from agent.errors import ModelCut, ModelUnavailable
-from agent.events import Notice, NoticeCode, Replied, SourcesFound, Token, ToolFinished, ToolStarted
+from agent.events import (
+    Learnt,
+    Notice,
+    NoticeCode,
+    ProfileUpdated,
+    Replied,
+    SourcesFound,
+    Token,
+    ToolFinished,
+    ToolStarted,
+)
 from agent.state import ConversationState, messages_of, replaced, utterances
 from knowledge_base.errors import AttuneError
 from knowledge_base.passage import Utterance
 from tools.conversations import ConversationStore
+from tools.learning import Learner
+from tools.next_steps import NextSteps
 from tools.sources import Found
 from tools.toolset import TITLES
 from tools.turn import TurnContext
@@ -58,6 +78,8 @@ class TurnNodes:
         model: Speaker | None,
         extractive: Speaker,
         conversations: ConversationStore,
+        learner: Learner,
+        next_steps: NextSteps,
         fit: Callable[[Sequence[BaseMessage]], list[BaseMessage]],
         title: str,
         tool_rounds: int,
@@ -66,6 +88,8 @@ class TurnNodes:
         self._model = model
         self._extractive = extractive
         self._conversations = conversations
+        self._learner = learner
+        self._next_steps = next_steps
         self._fit = fit
         self._system = SystemMessage(prompts.SYSTEM.format(title=title))
         self._tool_rounds = tool_rounds
@@ -77,8 +101,9 @@ class TurnNodes:
         context.question = str(question.text)
         earlier = await self._earlier(state, context)
         context.history = utterances(earlier)
-        call = {"name": "search_knowledge_base", "args": {"query": context.question}, "id": f"call_{uuid4().hex[:12]}"}
-        return {"messages": replaced([*earlier, question, AIMessage("", tool_calls=[call])]), "rounds": 0}
+        calls = [_call("get_profile"), _call("predict_needs")] if context.personal else []
+        calls.append(_call("search_knowledge_base", query=context.question))
+        return {"messages": replaced([*earlier, question, AIMessage("", tool_calls=calls)]), "rounds": 0}
 
     async def _earlier(self, state: ConversationState, context: TurnContext) -> list[AnyMessage]:
         """The last exchanges: from the state, or from the transcript when the state missed one (a turn that was
@@ -164,7 +189,12 @@ class TurnNodes:
         context = runtime.context
         final = state["messages"][-1]
         reply = replies.finished(context, state["messages"], final.response_metadata)
-        await self._store(context, reply)
+        if context.personal and reply.answered and reply.sources and not reply.cut:
+            cited = {source.document_id for source in reply.sources}
+            reply = replies.with_next_steps(reply, await self._next_steps.after(context, leave_out=cited))
+        learned = await self._store(context, reply)
+        if learned:
+            runtime.stream_writer(ProfileUpdated(learned=learned))
         runtime.stream_writer(Replied(reply=reply))
         carried = [*context.history, Utterance("user", context.question), replies.spoken(reply)]
         return {
@@ -177,23 +207,22 @@ class TurnNodes:
         """Store a turn that was stopped or broke, with what the reader saw of its answer; one that was just being
         stored whole stays whole."""
         if context.storing is not None:
-            return await context.storing
+            await context.storing
+            return
         context.cut = True
         context.notices.append(NOTICES[reason])
         await self._store(context, replies.finished(context, [], {}))
 
-    async def _store(self, context: TurnContext, reply: replies.Reply) -> None:
+    async def _store(self, context: TurnContext, reply: replies.Reply) -> list[Learnt]:
         """Once a turn. Stopping the turn does not stop this: an exchange is stored or it is not, never asked twice."""
-        writing = self._conversations.append(
-            context.user_id,
-            context.conversation_id,
-            context.message_id,
-            question=context.question,
-            reply=reply.model_dump_json(),
-            channel=context.channel,
-        )
-        context.storing = asyncio.ensure_future(writing)
-        await asyncio.shield(context.storing)
+        grounding = reply.sources if reply.answered else []
+        keeping = self._learner.keep(context, reply.model_dump_json(), grounding, answered=reply.answered)
+        context.storing = asyncio.ensure_future(keeping)
+        return await asyncio.shield(context.storing)
+
+
+def _call(name: str, **arguments: str) -> ToolCall:
+    return ToolCall(name=name, args=arguments, id=f"call_{uuid4().hex[:12]}")
 
 
 def _finished(text: str, rest: AIMessageChunk | None) -> AIMessage:

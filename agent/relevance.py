@@ -42,17 +42,27 @@ FEATURES = (
     "reciprocal rank",
     "document of best",
     "document share",
+    "answers in document",
+    "utterances in document",
+    "title in context",
+    "context in title",
+    "context in document",
+    "context in passage",
+    "question in passage",
     "question held",
     "question held of best",
     "question in unit",
     "question held before",
     "question held after",
+    "question held two before",
     "context held",
     "context held of best",
     "context in unit",
     "context held before",
     "context held after",
     "question in heading",
+    "question in heading of best",
+    "context in heading of best",
     "context in heading",
     "heading in context",
     "last answer in heading",
@@ -66,6 +76,8 @@ FEATURES = (
     "like last answer",
     "best like last answer",
     "distance from last answer",
+    "distance from earlier answer",
+    "distance from best",
     "right after an answer",
     "some way after an answer",
     "is an answer",
@@ -75,6 +87,22 @@ FEATURES = (
     "utterances",
     "is question",
     "announces",
+)
+
+AROUND = (
+    "likely",
+    "likely of best",
+    "likely of all",
+    "likely before",
+    "likely after",
+    "likely two before",
+    "likely two after",
+    "likely in passage",
+    "likely in document",
+    "likely under heading",
+    "place",
+    "best",
+    "all",
 )
 
 
@@ -116,9 +144,13 @@ def _under_headings(text: str, heading: str) -> tuple[tuple[int, Unit, str, int]
     return tuple(found)
 
 
-def relevance(question: str, history: Sequence[Utterance], given: Sequence[Candidate]) -> Floats:
+def relevance(
+    question: str, history: Sequence[Utterance], given: Sequence[Candidate], *, ranker: "Ranker | None" = None
+) -> Floats:
     """(candidates,) probabilities that each is part of the answer to the question after this history."""
-    return _trees().predict(features(question, history, given)) if given else np.empty(0)
+    if not given:
+        return np.empty(0)
+    return (ranker or _ranker()).predict(features(question, history, given), given)
 
 
 # Words
@@ -167,6 +199,7 @@ class _Said:
         self.context.update(dict.fromkeys(self.question, 1.0))
         answers = [one.text for one in recent if one.role == "assistant"]
         self.answers = [terms(text) for text in answers]
+        self.all = [terms(one.text) for one in recent] + [self.question]
         self.last = self.answers[-1] if answers else frozenset[str]()
         self.was_asked = bool(recent) and recent[-1].role == "assistant" and recent[-1].text.rstrip().endswith("?")
         self.utterances = len(recent)
@@ -214,6 +247,7 @@ def features(question: str, history: Sequence[Utterance], given: Sequence[Candid
         **_question_features(said, matrix, held, layout),
         **{name: column[at_heading] for name, column in _heading_features(said, matrix, heading_held).items()},
         **_answer_features(said, matrix, held, layout),
+        **_document_features(said, matrix, held, layout, given),
         **_form_features(question, said, given),
     }
     return np.stack([columns[name] for name in FEATURES], axis=1)
@@ -231,7 +265,8 @@ class _Layout:
         self._place[order] = np.arange(len(given))
         self._ordinal = np.array([one.source.ordinal for one in given])
         documents = [one.source.document_id for one in given]
-        self._document = np.array([documents.index(document) for document in documents])
+        self.document = np.array([documents.index(document) for document in documents])
+        self.passage = np.array([one.rank for one in given])
 
     def previous(self, column: Floats) -> Floats:
         """The column's value of the unit before, 0 where there is none under this heading."""
@@ -241,12 +276,26 @@ class _Layout:
         """The column's value of the unit after, 0 where there is none under this heading."""
         return np.where(self._has_next, np.roll(column, -1), 0.0)
 
+    @staticmethod
+    def most(column: Floats, groups: NDArray[np.int64]) -> Floats:
+        """The highest value of the column in each candidate's group."""
+        highest = np.zeros(int(groups.max()) + 1)
+        np.maximum.at(highest, groups, column)
+        return highest[groups]
+
+    @staticmethod
+    def union(held: Floats, groups: NDArray[np.int64]) -> Floats:
+        """(candidates, terms): what any candidate of the same group holds."""
+        together = np.zeros((int(groups.max()) + 1, held.shape[1]))
+        np.maximum.at(together, groups, held)
+        return together[groups]
+
     def distances(self, anchor: int) -> Floats:
         """How many units each candidate stands after the anchor in its document; NaN in other documents."""
         passages = self._ordinal - self._ordinal[anchor]
         missing = np.sign(passages) * np.maximum(0, np.abs(passages) - 1)
         distance = self._place - self._place[anchor] + GAP * missing
-        return np.where(self._document == self._document[anchor], distance, np.nan)
+        return np.where(self.document == self.document[anchor], distance, np.nan)
 
 
 def _place_features(given: Sequence[Candidate]) -> dict[str, Floats]:
@@ -276,15 +325,29 @@ def _question_features(said: _Said, matrix: _Matrix, held: Floats, layout: _Layo
         found[f"{name} in unit"] = overlap / mass
         found[f"{name} held before"] = layout.previous(share)
         found[f"{name} held after"] = layout.next(share)
+        found[f"{name} in passage"] = layout.union(held, layout.passage) @ weights / (weights.sum() + _TINY)
+        in_document = layout.union(held, layout.document) @ weights
+        found[f"{name} in document"] = in_document / (in_document.max() + _TINY)
+    found["question held two before"] = layout.previous(found["question held before"])
+    best = int((found["question held"] + found["question in unit"]).argmax())
+    found["distance from best"] = _clipped(layout.distances(best))
     return found
+
+
+def _clipped(distance: Floats) -> Floats:
+    return np.where(np.isnan(distance), NOWHERE, np.clip(distance, -8, 12))
 
 
 def _heading_features(said: _Said, matrix: _Matrix, held: Floats) -> dict[str, Floats]:
     mass = held @ matrix.rarity + _TINY
     context = matrix.weights(said.context)
+    question_share = held @ matrix.weights(said.question) / mass
+    context_share = held @ matrix.weights(frozenset(said.context)) / mass
     return {
-        "question in heading": held @ matrix.weights(said.question) / mass,
-        "context in heading": held @ matrix.weights(frozenset(said.context)) / mass,
+        "question in heading": question_share,
+        "question in heading of best": question_share / (question_share.max() + _TINY),
+        "context in heading": context_share,
+        "context in heading of best": context_share / (context_share.max() + _TINY),
         "heading in context": held @ context / (context.sum() + _TINY),
         "last answer in heading": said.was_asked * (held @ matrix.weights(said.last)) / mass,
     }
@@ -304,7 +367,11 @@ def _answer_features(said: _Said, matrix: _Matrix, held: Floats, layout: _Layout
         for row, (least, greatest) in enumerate(((1, 2), (3, GAP), (0, 0))):
             at = (distance >= least) & (distance <= greatest)
             after[row] = np.maximum(after[row], likeness * at)
-    distance = layout.distances(int(last.argmax())) if last.max() > ALIKE else np.full(count, np.nan)
+    nowhere = np.full(count, np.nan)
+    distance = layout.distances(int(last.argmax())) if last.max() > ALIKE else nowhere
+    is_earlier = len(alike) > 1 and alike[-2].max() > ALIKE
+    earlier = layout.distances(int(alike[-2].argmax())) if is_earlier else nowhere
+    in_document = sum((layout.most(row, layout.document) for row in alike), np.zeros(count))
     last_held = held @ answers[-1] / (answers[-1].sum() + _TINY)
     return {
         "last answer held": last_held,
@@ -315,10 +382,33 @@ def _answer_features(said: _Said, matrix: _Matrix, held: Floats, layout: _Layout
         "after like an answer": layout.next(most),
         "like last answer": last,
         "best like last answer": np.full(count, last.max()),
-        "distance from last answer": np.where(np.isnan(distance), NOWHERE, np.clip(distance, -8, 12)),
+        "distance from last answer": _clipped(distance),
+        "distance from earlier answer": _clipped(earlier),
+        "answers in document": in_document / (in_document.max() + _TINY),
         "right after an answer": after[0],
         "some way after an answer": after[1],
         "is an answer": after[2],
+    }
+
+
+def _document_features(
+    said: _Said, matrix: _Matrix, held: Floats, layout: _Layout, given: Sequence[Candidate]
+) -> dict[str, Floats]:
+    """Which document the whole conversation is about."""
+    mass = held @ matrix.rarity + _TINY
+    heard = np.zeros(len(given))
+    for utterance in said.all:
+        weights = matrix.weights(utterance)
+        heard += layout.most(2 * (held @ weights) / (mass + weights.sum() + _TINY), layout.document)
+    titles = list(dict.fromkeys(one.source.title for one in given))
+    title_held = matrix.rows([terms(title) for title in titles])
+    at = [titles.index(one.source.title) for one in given]
+    context = matrix.weights(said.context)
+    shared = title_held @ context
+    return {
+        "utterances in document": heard / (heard.max() + _TINY),
+        "title in context": (shared / (context.sum() + _TINY))[at],
+        "context in title": (shared / (title_held @ matrix.rarity + _TINY))[at],
     }
 
 
@@ -374,9 +464,47 @@ class Trees:
         return probabilities
 
 
+@dataclass(frozen=True, slots=True)
+class Ranker:
+    """Trees that look at each candidate alone, and trees that also know what the first ones think of those around it
+    (stacking; Wolpert 1992). Answers are runs of text, so a sentence between two likely ones is likely."""
+
+    first: Trees
+    second: Trees
+
+    def predict(self, rows: Floats, given: Sequence[Candidate]) -> Floats:
+        """(candidates,) probabilities for (candidates, FEATURES)."""
+        return self.second.predict(np.hstack([rows, around(self.first.predict(rows), given)]))
+
+
+def around(likely: Floats, given: Sequence[Candidate]) -> Floats:
+    """(candidates, AROUND) of probabilities: a candidate's own, beside its neighbours' and everybody's."""
+    layout = _Layout(given)
+    before, after = layout.previous(likely), layout.next(likely)
+    sections: dict[tuple[int, str], int] = {}
+    section = np.array([sections.setdefault((one.rank, one.heading), len(sections)) for one in given])
+    total, best = likely.sum() + _TINY, likely.max() + _TINY
+    columns = {
+        "likely": likely,
+        "likely of best": likely / best,
+        "likely of all": likely / total,
+        "likely before": before,
+        "likely after": after,
+        "likely two before": layout.previous(before),
+        "likely two after": layout.next(after),
+        "likely in passage": np.bincount(layout.passage, likely)[layout.passage] / total,
+        "likely in document": np.bincount(layout.document, likely)[layout.document] / total,
+        "likely under heading": np.bincount(section, likely)[section] / total,
+        "place": np.minimum(np.argsort(np.argsort(-likely, kind="stable"), kind="stable"), 10).astype(float),
+        "best": np.full(len(given), best),
+        "all": np.full(len(given), total),
+    }
+    return np.stack([columns[name] for name in AROUND], axis=1)
+
+
 @lru_cache(maxsize=1)
-def _trees() -> Trees:
+def _ranker() -> Ranker:
     given = json.loads(TREES.read_text("utf-8"))
-    if given["features"] != list(FEATURES):
+    if given["features"] != [*FEATURES, *AROUND]:
         raise ValueError(f"{TREES.name} was fitted to other features. Run: python -m benchmarks.fit_relevance")
-    return Trees(*(given[name] for name in ("base", "roots", "feature", "threshold", "right", "value")))
+    return Ranker(Trees(**given["first"]), Trees(**given["second"]))

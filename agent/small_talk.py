@@ -14,11 +14,12 @@ _GREETING = (
 _THANKS = (
     r"(?:many |ok(?:ay)?,? |great,? |perfect,? |cool,? |no,? )*"
     r"(?:thanks|thank you|thank u|thx|ty|cheers|much appreciated)"
-    r"(?: (?:a lot|so much|very much|again|for (?:your|the) help|that helps|that helped|bye))*"
+    r"(?:,? (?:a lot|so much|very much|again|for (?:your|the) help|that helps|that helped|that's all|bye))*"
 )
 _BYE = r"(?:good ?bye|bye(?: bye)?|see you(?: later)?|see ya|have a (?:nice|good|great) (?:day|one|evening|weekend))"
 _WELL = (
-    r"(?:great|perfect|awesome|nice|cool|excellent|got it|i see|understood|that helps|that helped|that's all|all good|"
+    r"(?:ok|okay|fine|alright|great|perfect|awesome|nice|cool|excellent|good|got it|i see|understood|that helps|"
+    r"that helped|that's all|all good|"
     r"all clear|sounds good)"
 )
 _HOW_ARE_YOU = r"(?:how are you|how's it going|how are things|what's up|sup)(?: (?:today|doing))?"
@@ -29,6 +30,18 @@ _WHO = (
 _ABILITY = (
     r"(?:what|how) can you (?:do|help)(?: (?:for me|me|with|me with))?|help(?: me)?(?: please)?|what do you do|"
     r"how do you work|how does this work|what can i ask(?: you)?"
+)
+
+_BAD = (
+    r"(?:(?:so|really|very|totally|completely|absolutely|just) )?"
+    r"(?:useless|terrible|awful|horrible|bad|garbage|rubbish|ridiculous|a joke|annoying|frustrating|unhelpful|no help|"
+    r"not helpful|stupid|broken|crap|shit|wrong|worthless)"
+)
+_ANNOYED = (
+    rf"(?:(?:(?:this|that|it|your (?:\w+ )?\w+)(?: is|'s| was)|(?:you|they)(?: are|'re)|your \w+ are) {_BAD}|{_BAD}|"
+    r"(?:you|this) sucks?|nothing works|nothing is working|i hate (?:this|you|it)|"
+    r"(?:that|this|it) (?:didn't|did not|doesn't|does not|isn't|is not) help(?:ful|ing)?|"
+    r"i(?:'m| am) (?:(?:so|really|very) )?(?:angry|furious|annoyed|frustrated|fed up|upset))"
 )
 
 REPLIES: tuple[tuple[str, str], ...] = (
@@ -43,11 +56,18 @@ REPLIES: tuple[tuple[str, str], ...] = (
         "has a number that opens its source. If the documents don't answer it, I tell you so.",
     ),
 )
+SORRY = (
+    "I'm sorry that this is not going well. Tell me in a sentence what you were trying to do and what happened "
+    "instead, or ask for a person."
+)
 ACKNOWLEDGED = "Good. Is there anything else you would like to know?"
 NOTHING_SAID = "What would you like to know?"
 
 _COMPILED = tuple((re.compile(pattern), reply) for pattern, reply in REPLIES)
-_ACKNOWLEDGES = re.compile(_WELL)
+_IF_UNASKED = (  # after a question of the assistant, these answer it
+    (re.compile(_WELL), ACKNOWLEDGED),
+    (re.compile(rf"{_ANNOYED}(?:(?:,| and|, and)? {_ANNOYED})*"), SORRY),
+)
 _OPENING = re.compile(rf"(?:{_GREETING}|{_THANKS}|{_WELL})(?=[\s,.!;:]|$)[\s,.!;:]*")
 _NOT_WORDS = re.compile(r"[^\w\s',]+")
 
@@ -60,13 +80,17 @@ def small_talk(message: str, history: Sequence[Utterance]) -> str | None:
     if len(said) > MAX_CHARS:
         return None
     reply = _reply(said) or _reply(_OPENING.sub("", said, count=1).strip(" ,'"))
-    if reply is None and _ACKNOWLEDGES.fullmatch(said) and not _was_asked(history):
-        return ACKNOWLEDGED
+    if reply is None and not _was_asked(history):
+        return _first(_IF_UNASKED, said)
     return reply
 
 
 def _reply(said: str) -> str | None:
-    return next((reply for pattern, reply in _COMPILED if pattern.fullmatch(said)), None)
+    return _first(_COMPILED, said)
+
+
+def _first(replies: Sequence[tuple[re.Pattern[str], str]], said: str) -> str | None:
+    return next((reply for pattern, reply in replies if pattern.fullmatch(said)), None)
 
 
 def _was_asked(history: Sequence[Utterance]) -> bool:

@@ -68,6 +68,7 @@ async def measure(folder: Path, turns: int) -> dict[str, float]:
     questions = [json.loads(line)["question"] for line in QUESTIONS.read_text().splitlines()]
     results = {"passages": float(passages)}
     async with open_assistant(local) as assistant:
+        await _settled(assistant)
         whole, first = await time_turns(assistant, questions, turns)
         results |= {"extractive turn p50 (ms)": whole, "extractive first token p50 (ms)": first}
         results["turn 200 / turn 5"] = await long_conversation(assistant, questions)
@@ -75,6 +76,7 @@ async def measure(folder: Path, turns: int) -> dict[str, float]:
         remote = local.model_copy(update={"openai_base_url": base_url, "model": "scripted"})
         bare = await time_server(base_url, turns)
         async with open_assistant(remote) as assistant:
+            await _settled(assistant)
             whole, first = await time_turns(assistant, questions, turns)
     results |= {
         "remote turn p50 (ms)": whole,
@@ -94,6 +96,14 @@ def fill(settings: Settings, pages: Path) -> int:
         write_pages(pages, count=max(0, missing))
         add([pages])
         return knowledge.store.counts().passages
+
+
+async def _settled(assistant: Assistant) -> None:
+    """Wait for what follows an ingest in the background: the vectors of the catalogue, and the topics."""
+    await assistant.follow_taxonomy()
+    while not await assistant.recommender.catalogue.all():  # noqa: ASYNC110 (another task fills it)
+        await asyncio.sleep(0.1)
+    await assistant.recommender.embed_items()
 
 
 async def time_turns(assistant: Assistant, questions: list[str], turns: int) -> tuple[float, float]:

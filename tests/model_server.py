@@ -130,6 +130,10 @@ class Raw:
         self.parts = parts
         self.content_type = content_type
 
+    def __repr__(self) -> str:
+        """The same in every process, so that tests can be spread over several."""
+        return f"Raw{self.parts!r}"
+
 
 @dataclass(frozen=True)
 class Request:

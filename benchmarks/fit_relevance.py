@@ -1,0 +1,258 @@
+"""Fits agent/relevance.json: `python -m benchmarks.fit_relevance --data DIR [--check]`.
+
+DIR holds corpus.jsonl, queries.jsonl with `answer`, and qrels.tsv; doc2dial is the set that the trees were made with.
+
+What is fitted is the share of each unit's words that the true answer holds, as the probability that one of its words
+belongs there: a unit that is half quoted counts half. Words count where they stand in the answer in the same order, in
+runs of a few, so that common words alone make no answer.
+
+The trees are fitted to everything and written (--check leaves that out). Then the questions are split by document, and
+every part is answered by trees that have seen no document of it: those are the figures to believe. It takes about ten
+minutes on two cores.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from agent.compose import compose
+from agent.evaluation import PASSAGES, THREADS, token_scores, tokens
+from agent.relevance import (
+    AROUND,
+    FEATURES,
+    TREES,
+    Candidate,
+    Floats,
+    Ranker,
+    Trees,
+    around,
+    candidates,
+    features,
+    relevance,
+)
+from knowledge_base.embeddings import MiniLmEmbedder
+from knowledge_base.evaluation import retriever_over
+from knowledge_base.question_set import Question, QuestionSet, read_question_set
+from tools.sources import Found, SourceRegister
+
+PARTS = 4
+RUN = 3  # words in a row that count as quoted
+FIRST: dict[str, Any] = {
+    "max_iter": 300,
+    "max_leaf_nodes": 15,
+    "learning_rate": 0.08,
+    "min_samples_leaf": 20,
+    "l2_regularization": 1.0,
+    "max_features": 0.6,
+    "random_state": 0,
+    "early_stopping": False,
+}
+SECOND = FIRST | {
+    "max_iter": 150,
+    "learning_rate": 0.06,
+    "min_samples_leaf": 60,
+    "l2_regularization": 5.0,
+    "max_features": 0.5,
+}
+DECIMALS = 4
+
+Exported = dict[str, Any]
+Score = tuple[float, float, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question with what the search found for it: the features of each candidate, and how much of it is quoted."""
+
+    question: Question
+    found: Found
+    possible: Sequence[Candidate]
+    rows: Floats
+    quoted: Floats
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--check", action="store_true", help="report only; leave agent/relevance.json as it is")
+    options = parser.parse_args()
+    given = read_question_set(*(options.data / name for name in ("corpus.jsonl", "queries.jsonl", "qrels.tsv")))
+    fitting = Fitting(make_examples(given))
+    fitted = fitting.everything()
+    report("documents seen", [scored(one, ranker_of(fitted)) for one in fitting.examples])
+    if not options.check:
+        write(fitted, TREES)
+    report("documents never seen", fitting.held_out())
+
+
+def report(name: str, scores: Sequence[Score]) -> None:
+    f1, recall, words = (fmean(column) for column in zip(*scores, strict=True))
+    print(f"{name:24} F1 {f1:.3f}   recall {recall:.3f}   words {words:.1f}   of {len(scores)} questions", flush=True)
+
+
+# Examples
+
+
+def make_examples(given: QuestionSet) -> list[Example]:
+    """Every question that has an answer, searched as a turn searches."""
+    asked = [question for question in given.questions if question.answer]
+    with retriever_over(given.documents, MiniLmEmbedder()) as (retriever, _, _), ThreadPoolExecutor(THREADS) as pool:
+
+        def example(question: Question) -> Example:
+            hits = retriever.search(question.text, history=question.history, limit=PASSAGES)
+            return make_example(question, SourceRegister().register(hits))
+
+        return list(pool.map(example, asked))
+
+
+def make_example(question: Question, found: Found) -> Example:
+    possible = candidates(found.sources)
+    if not possible:
+        return Example(question, found, [], np.empty((0, len(FEATURES))), np.empty(0))
+    rows = features(question.text, question.history, possible)
+    return Example(question, found, possible, rows, np.array([quoted(one, question) for one in possible]))
+
+
+def quoted(one: Candidate, question: Question) -> float:
+    """The share of a unit's words that the answer holds in the same order, if it is of a document that answers."""
+    words, answer = tokens(one.unit.text), tokens(question.answer or "")
+    if not words or one.source.document_id not in question.relevant:
+        return 0.0
+    runs = SequenceMatcher(None, words, answer, autojunk=False).get_matching_blocks()
+    return sum(run.size for run in runs if run.size >= min(RUN, len(words))) / len(words)
+
+
+# Fitting
+
+
+class Fitting:
+    """Fits the trees to examples or to those of some parts, each part once.
+
+    The second trees learn from what the first ones think of documents that those have never seen, as it will be.
+    """
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        self.examples = examples
+        self.part = parts([one.question for one in examples])
+        self._first: dict[frozenset[int], Exported] = {}
+
+    def everything(self) -> Exported:
+        return self._without(frozenset())
+
+    def held_out(self) -> list[Score]:
+        """The scores of every question by trees that have seen no document that answers it."""
+        found: list[Score] = []
+        for number in range(PARTS):
+            ranker = ranker_of(self._without(frozenset({number})))
+            found.extend(scored(one, ranker) for one, at in self._placed() if at == number)
+        return found
+
+    def _without(self, left_out: frozenset[int]) -> Exported:
+        kept = [number for number in range(PARTS) if number not in left_out]
+        blind = {number: Trees(**self._first_without(left_out | {number})) for number in kept}
+        second = [_stacked(one, blind[at]) for one, at in self._placed() if at in blind]
+        return {"first": self._first_without(left_out), "second": fit(second, SECOND)}
+
+    def _first_without(self, left_out: frozenset[int]) -> Exported:
+        if left_out not in self._first:
+            self._first[left_out] = fit([one for one, at in self._placed() if at not in left_out], FIRST)
+        return self._first[left_out]
+
+    def _placed(self) -> Iterator[tuple[Example, int]]:
+        return zip(self.examples, self.part, strict=True)
+
+
+def _stacked(one: Example, first: Trees) -> Example:
+    if not one.possible:
+        return replace(one, rows=np.empty((0, len(FEATURES) + len(AROUND))))
+    return replace(one, rows=np.hstack([one.rows, around(first.predict(one.rows), one.possible)]))
+
+
+def ranker_of(fitted: Exported) -> Ranker:
+    return Ranker(Trees(**fitted["first"]), Trees(**fitted["second"]))
+
+
+def parts(questions: Sequence[Question]) -> list[int]:
+    """(questions,) numbers below PARTS of about the same size; questions that share a document share the number."""
+    leader: dict[str, str] = {}
+
+    def root(document: str) -> str:
+        while leader.setdefault(document, document) != document:
+            document = leader[document]
+        return document
+
+    for question in questions:
+        first, *others = question.relevant
+        for other in others:
+            leader[root(other)] = root(first)
+    groups = [root(next(iter(question.relevant))) for question in questions]
+    sizes = sorted({group: groups.count(group) for group in set(groups)}.items(), key=lambda pair: (-pair[1], pair[0]))
+    filled, number = [0] * PARTS, dict[str, int]()
+    for group, size in sizes:
+        number[group] = int(np.argmin(filled))
+        filled[number[group]] += size
+    return [number[group] for group in groups]
+
+
+def fit(examples: Sequence[Example], settings: dict[str, Any]) -> Exported:
+    """The trees that tell the share of a unit that is quoted."""
+    rows = np.concatenate([one.rows for one in examples])
+    share = np.concatenate([one.quoted for one in examples])
+    some, not_all = share > 0, share < 1
+    both = np.concatenate([rows[some], rows[not_all]])
+    labels = np.repeat([1, 0], [some.sum(), not_all.sum()])
+    weights = np.concatenate([share[some], 1 - share[not_all]])
+    model = HistGradientBoostingClassifier(**settings).fit(both, labels, sample_weight=weights)
+    return exported(model)
+
+
+def exported(model: HistGradientBoostingClassifier) -> Exported:
+    """The model's trees as the arguments of agent.relevance.Trees."""
+    columns: dict[str, list[Any]] = {"roots": [], "feature": [], "threshold": [], "right": [], "value": []}
+    for (predictor,) in model._predictors:  # (scikit-learn has no public way to read its trees)
+        columns["roots"].append(len(columns["right"]))
+        _add(predictor.nodes, 0, columns)
+    return {"base": round(float(model._baseline_prediction.item()), DECIMALS), **columns}
+
+
+def _add(nodes: NDArray[Any], at: int, columns: dict[str, list[Any]]) -> None:
+    """Append a node, then all that is on its left, then all that is on its right."""
+    node, place = nodes[at], len(columns["right"])
+    leaf = bool(node["is_leaf"])
+    columns["feature"].append(0 if leaf else int(node["feature_idx"]))
+    columns["threshold"].append(0.0 if leaf else float(node["num_threshold"]))  # exact: it may equal a feature's value
+    columns["value"].append(round(float(node["value"]), DECIMALS) if leaf else 0.0)
+    columns["right"].append(place)
+    if not leaf:
+        _add(nodes, int(node["left"]), columns)
+        columns["right"][place] = len(columns["right"])
+        _add(nodes, int(node["right"]), columns)
+
+
+def write(fitted: Exported, path: Path) -> None:
+    path.write_text(json.dumps({"features": [*FEATURES, *AROUND], **fitted}, separators=(",", ":")) + "\n", "utf-8")
+
+
+# Scoring
+
+
+def scored(example: Example, ranker: Ranker) -> Score:
+    """Token F1, token recall and the number of words of the answer that this ranker leads to."""
+    question = example.question
+    answer = compose(question.text, question.history, example.found, relevance=partial(relevance, ranker=ranker))
+    return token_scores(answer.text, question.answer or "")
+
+
+if __name__ == "__main__":
+    main()
