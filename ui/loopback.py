@@ -4,7 +4,7 @@ A page on the internet can make a visitor's browser send requests to 127.0.0.1: 
 address (the Host header then carries the name), or straight from its own origin (the Origin header says so).
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -13,7 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.errors import SettingsError
-from ui.api.problems import problem
+from agent.settings import Settings
+from ui.api.problems import answer, problem
 
 READ_ONLY = {"GET", "HEAD", "OPTIONS"}
 
@@ -37,33 +38,44 @@ def require_loopback(host: str) -> None:
     address = f"[{host}]" if ":" in host else host
     if not is_loopback(address):
         raise SettingsError(
-            f"Expected a loopback address to serve on (127.0.0.1, ::1 or localhost), got {host!r}: nobody signs in "
-            "yet, so anyone who reaches this port could read every conversation. Other machines can be "
-            "let in once there is authentication, or now through a tunnel that checks who comes (ssh -L)."
+            f"Expected a loopback address to serve on (127.0.0.1, ::1 or localhost), got {host!r}: without "
+            "authentication anyone who reaches this port could read every conversation. To let other machines in, set "
+            "ATTUNE_AUTH=required and make a key (python -m ui keys create USER), or set ATTUNE_JWT_SECRET or "
+            "ATTUNE_JWT_JWKS with ATTUNE_JWT_ISSUER and ATTUNE_JWT_AUDIENCE."
         )
 
 
-class LoopbackOnly:
-    """Refuses requests that were not meant for this machine's own user."""
+def signs_in(settings: Settings) -> bool:
+    """Whether callers have to show who they are; else this is open mode."""
+    return settings.auth == "required" or settings.jwt_secret is not None or settings.jwt_jwks is not None
 
-    def __init__(self, app: ASGIApp) -> None:
+
+def require_safe_address(settings: Settings) -> None:
+    """Raise SettingsError when these settings would open every conversation to a network."""
+    if not signs_in(settings):
+        require_loopback(settings.host)
+
+
+class LoopbackOnly:
+    """Refuses requests that were not meant for this machine's own user; pages of `origins` may send some too."""
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str] = ()) -> None:
         self.app = app
+        self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = _refusal(scope) if scope["type"] in {"http", "websocket"} else None
+        refusal = self._refusal(scope) if scope["type"] in {"http", "websocket"} else None
         await (refusal or self.app)(scope, receive, send)
 
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if not is_loopback(host):
+            detail = f"Expected a Host header that names this machine (localhost or 127.0.0.1), got {host!r}."
+            return answer(scope, problem(421, detail))
+        if scope.get("method") not in READ_ONLY and not self._heard(headers.get("origin")):
+            return answer(scope, problem(403, f"Requests from pages of {headers['origin']!r} are not taken."))
+        return None
 
-def _refusal(scope: Scope) -> Response | None:
-    headers = Headers(scope=scope)
-    host = headers.get("host", "")
-    if not is_loopback(host):
-        return problem(421, f"Expected a Host header that names this machine (localhost or 127.0.0.1), got {host!r}.")
-    if scope.get("method") not in READ_ONLY and not _same_machine(headers):
-        return problem(403, f"Requests from pages of {headers['origin']!r} are not taken.")
-    return None
-
-
-def _same_machine(headers: Mapping[str, str]) -> bool:
-    origin = headers.get("origin")
-    return origin is None or is_loopback(origin.partition("://")[2])
+    def _heard(self, origin: str | None) -> bool:
+        return origin is None or origin in self._origins or is_loopback(origin.partition("://")[2])

@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.errors import SettingsError
+from ui.connections import STALL, connections
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +84,19 @@ class Server(uvicorn.Server):
     """uvicorn with an end that lets running turns finish, and that returns instead of raising the signal again."""
 
     def __init__(
-        self, app: ASGIApp, *, patience: float = PATIENCE, when_ready: Callable[[], None] = lambda: None
+        self,
+        app: ASGIApp,
+        *,
+        patience: float = PATIENCE,
+        stall: float = STALL,
+        when_ready: Callable[[], None] = lambda: None,
     ) -> None:
-        """`patience` is how long running requests may go on after a signal, in seconds."""
+        """`patience` is how long running requests may go on after a signal, `stall` how long the API waits on a client
+        that takes nothing; both in seconds."""
         self._requests = RunningRequests(app)
         self._patience = patience
         self._when_ready = when_ready
-        super().__init__(_config(self._requests))
+        super().__init__(_config(self._requests, stall))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell who waits for it."""
@@ -121,11 +128,11 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, stall: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop=LOOP,
-        http="httptools",
+        http=connections(stall=stall),
         ws="none",
         log_config=None,
         access_log=False,  # it would show parameters, which name users

@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from agent.settings import Settings
 from tests.fakes import ScriptedAssistant
+from tests.ui.signed_in import AUDIENCE, ISSUER, SECRET, SignedIn, opened
 from ui.app import create_api
 
 BASE_URL = "http://127.0.0.1:7860"
@@ -29,13 +32,25 @@ def api(settings: Settings, assistant: ScriptedAssistant) -> FastAPI:
     return create_api(settings, assistant=assistant)
 
 
+class _Client(httpx.AsyncClient):
+    """Closes at its end what the application opened on request: its lifespan, which would, is not run here."""
+
+    def __init__(self, app: FastAPI) -> None:
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        super().__init__(transport=transport, base_url=BASE_URL)
+        self._app = app
+
+    async def __aexit__(self, *error: Any) -> None:
+        await super().__aexit__(*error)
+        await self._app.state.access.aclose()
+
+
 @pytest.fixture
 def client_of() -> Callable[[FastAPI], httpx.AsyncClient]:
     """Makes a client that speaks to an application in this process; a crash of the application is a 500."""
 
     def make(app: FastAPI) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url=BASE_URL)
+        return _Client(app)
 
     return make
 
@@ -44,3 +59,16 @@ def client_of() -> Callable[[FastAPI], httpx.AsyncClient]:
 async def client(api: FastAPI, client_of: Callable[[FastAPI], httpx.AsyncClient]) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(api) as client:
         yield client
+
+
+@pytest.fixture
+def closed_settings(settings: Settings) -> Settings:
+    return settings.model_copy(
+        update={"jwt_secret": SecretStr(SECRET), "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "host": "0.0.0.0"}  # noqa: S104
+    )
+
+
+@pytest.fixture
+async def closed(closed_settings: Settings, assistant: ScriptedAssistant) -> AsyncIterator[SignedIn]:
+    async with opened(closed_settings, assistant) as signed_in:
+        yield signed_in

@@ -37,6 +37,7 @@ def python(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complet
         ["evaluate"],
         ["evaluate", "retrieval"],
         ["evaluate", "answers"],
+        ["evaluate", "topics"],
         ["conversations"],
         ["conversations", "list"],
         ["conversations", "show"],

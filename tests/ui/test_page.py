@@ -16,6 +16,10 @@ from agent.events import Event, Failed, Notice
 from agent.settings import Settings
 from tests.fakes import ScriptedAssistant, play, source
 from tests.ui.browser import Visit, browser, served
+from tools.database import open_database
+from tools.profile.store import ProfileStore
+from tools.profile.taxonomy import Taxonomy
+from tools.recommender.service import Recommender
 from ui.app import create_app
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
@@ -66,7 +70,10 @@ def address(assistant: Remembering, tmp_path_factory: pytest.TempPathFactory) ->
 
     @asynccontextmanager
     async def app() -> AsyncIterator[FastAPI]:
-        yield create_app(settings, assistant=assistant)
+        async with open_database(f"sqlite+aiosqlite:///{settings.data_dir / 'page.db'}") as engine:
+            assistant.profiles, assistant.taxonomy = ProfileStore(engine), Taxonomy(engine)
+            assistant.recommender = Recommender(engine, assistant.profiles, folder=settings.data_dir / "models")
+            yield create_app(settings, assistant=assistant)
 
     with served(app) as url:
         yield url

@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from agent.events import Reply
-from ui.api.deps import Text, TheAssistant, UserId
+from ui.api.deps import AuthorisedUser, RateLimited, Text, TheAssistant
 from ui.api.problems import may_answer
 
-router = APIRouter(prefix="/api", tags=["conversations"])
+router = APIRouter(prefix="/api", tags=["conversations"], dependencies=[Depends(RateLimited())])
 
 ConversationId = Annotated[Text, Path(max_length=200)]
 
@@ -52,17 +52,23 @@ class Transcript(BaseModel):
     exchanges: list[ExchangeRead]
 
 
-@router.get("/conversations", responses=may_answer(422))
+@router.get("/conversations", operation_id="list_conversations", responses=may_answer(401, 403, 422, 429, 503))
 async def list_conversations(
-    user_id: UserId, assistant: TheAssistant, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    user_id: AuthorisedUser, assistant: TheAssistant, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> Conversations:
     """This user's conversations, the latest first."""
     found = await assistant.conversations(user_id, limit=limit)
     return Conversations(conversations=[ConversationLine.model_validate(one) for one in found])
 
 
-@router.get("/conversations/{conversation_id}", responses=may_answer(404, 422))
-async def read_conversation(conversation_id: ConversationId, user_id: UserId, assistant: TheAssistant) -> Transcript:
+@router.get(
+    "/conversations/{conversation_id}",
+    operation_id="read_conversation",
+    responses=may_answer(401, 403, 404, 422, 429, 503),
+)
+async def read_conversation(
+    conversation_id: ConversationId, user_id: AuthorisedUser, assistant: TheAssistant
+) -> Transcript:
     """Every exchange of a conversation, in order."""
     exchanges = await assistant.transcript(user_id, conversation_id)
     return Transcript(
@@ -70,7 +76,14 @@ async def read_conversation(conversation_id: ConversationId, user_id: UserId, as
     )
 
 
-@router.delete("/conversations/{conversation_id}", status_code=204, responses=may_answer(404, 422))
-async def delete_conversation(conversation_id: ConversationId, user_id: UserId, assistant: TheAssistant) -> None:
+@router.delete(
+    "/conversations/{conversation_id}",
+    operation_id="delete_conversation",
+    status_code=204,
+    responses=may_answer(401, 403, 404, 422, 429, 503),
+)
+async def delete_conversation(
+    conversation_id: ConversationId, user_id: AuthorisedUser, assistant: TheAssistant
+) -> None:
     """Remove a conversation for good."""
     await assistant.delete_conversation(user_id, conversation_id)

@@ -1,37 +1,75 @@
 """/health/live and /health/ready, for whatever watches the process."""
 
+import asyncio
 import logging
+import time
+from collections.abc import Awaitable, Mapping
 from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from ui.api.deps import TheAssistant
-from ui.api.problems import ProblemError, may_answer
+from agent.assistant import Assistant
+from ui.api.access import Access
+from ui.api.deps import TheAccess, TheAssistant
+from ui.api.problems import FieldError, ProblemError, may_answer
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/health", tags=["health"])
 
+DEADLINE = 2.0  # seconds that each dependency has
+
 
 class Health(BaseModel):
-    """A healthy answer; anything else is a problem."""
+    """The process answers."""
 
-    status: Literal["live", "ready"]
+    status: Literal["live"]
 
 
-@router.get("/live")
+class Ready(BaseModel):
+    """Turns can be answered; anything else is a problem. `checks` has the milliseconds that each dependency took."""
+
+    status: Literal["ready"]
+    checks: dict[str, float]
+
+
+@router.get("/live", operation_id="live")
 async def live() -> Health:
     """The process answers."""
     return Health(status="live")
 
 
-@router.get("/ready", responses=may_answer(503))
-async def ready(assistant: TheAssistant) -> Health:
-    """Turns can be answered: the databases of documents and of conversations can be read."""
+@router.get("/ready", operation_id="ready", responses=may_answer(503))
+async def ready(assistant: TheAssistant, access: TheAccess) -> Ready:
+    """Turns can be answered: each thing that they need answers within two seconds."""
+    checks = _checks(assistant, access)
+    took = dict(zip(checks, await asyncio.gather(*map(_timed, checks.items())), strict=True))
+    if failed := [name for name, milliseconds in took.items() if milliseconds is None]:
+        wrong = [
+            FieldError(field=name, message="It does not answer; the server's log has the reason") for name in failed
+        ]
+        raise ProblemError(503, f"Not ready: {', '.join(failed)}.", wrong)
+    return Ready(status="ready", checks={name: value for name, value in took.items() if value is not None})
+
+
+def _checks(assistant: Assistant, access: Access) -> Mapping[str, Awaitable[object]]:
+    checks: dict[str, Awaitable[object]] = {
+        "documents": assistant.starters(),
+        "conversations": assistant.conversations("", limit=1),
+    }
+    if access.limits.is_shared:
+        checks["rate limits"] = access.limits.check()
+    return checks
+
+
+async def _timed(check: tuple[str, Awaitable[object]]) -> float | None:
+    """The milliseconds that a check took; None when it failed or its time was up."""
+    name, answer = check
+    started = time.perf_counter()
     try:
-        await assistant.starters()
-        await assistant.conversations("", limit=1)
-    except Exception as error:  # whatever it is, this process must get no traffic; the log has the reason
-        log.exception("not ready")
-        raise ProblemError(503, "Not ready: a database cannot be read; the server's log has the reason.") from error
-    return Health(status="ready")
+        async with asyncio.timeout(DEADLINE):
+            await answer
+    except Exception:  # whatever it is, this process must get no traffic; the log has the reason
+        log.exception("not ready: %s", name)
+        return None
+    return round((time.perf_counter() - started) * 1000, 1)

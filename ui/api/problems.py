@@ -4,6 +4,7 @@
      "errors": [{"field": "query", "message": "Field required", "pointer": "#/query"}]}
 
 `pointer` is a JSON Pointer into the request's body (RFC 6901, as a URI fragment); parameters of the address have none.
+`request_id` is the one in the server's log. Below /v1 the same errors have the shape that OpenAI's clients expect.
 """
 
 import json
@@ -20,10 +21,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.errors import ConversationNotFound, TurnRejected
 from knowledge_base.errors import AttuneError
+from tools.profile.errors import ProfileInputInvalid
+from ui.logs import current_request
 
 MEDIA_TYPE = "application/problem+json"
 # Titles as RFC 9110 has them: Python 3.11 and 3.12 still know some by older names.
-TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content", 499: "Client Closed Request"}
 
 
 class FieldError(BaseModel):
@@ -42,13 +45,24 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[FieldError] = []
+    request_id: str | None = Field(default=None, description="As in the server's log")
 
 
 class ProblemError(Exception):
-    """Raised by a route to answer with a problem."""
+    """Raised by a route to answer with a problem; `code` is what OpenAI's clients are told besides."""
 
-    def __init__(self, status: int, detail: str, errors: Sequence[FieldError] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        *,
+        headers: Mapping[str, str] | None = None,
+        code: str | None = None,
+    ) -> None:
         super().__init__(detail)
+        self.headers = headers
+        self.code = code
         self.problem = Problem(title=title(status), status=status, detail=detail, errors=list(errors))
 
 
@@ -58,7 +72,54 @@ class ProblemResponse(JSONResponse):
     media_type = MEDIA_TYPE
 
     def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(problem.model_dump(exclude_none=True), problem.status, headers)
+        named = problem.model_copy(update={"request_id": current_request()})
+        super().__init__(named.model_dump(exclude_none=True), problem.status, headers)
+
+
+class OpenAIError(BaseModel):
+    """What went wrong, as OpenAI says it."""
+
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+
+
+class OpenAIErrorBody(BaseModel):
+    """The body of an error below /v1."""
+
+    error: OpenAIError
+
+
+# What OpenAI's errors are called; the rest are invalid_request_error or server_error.
+_OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+_OPENAI_CODES = {401: "invalid_api_key", 404: "not_found", 429: "rate_limit_exceeded"}
+
+
+def openai_error(problem: Problem, code: str | None = None) -> OpenAIErrorBody:
+    """The problem in OpenAI's shape."""
+    kind = _OPENAI_TYPES.get(problem.status, "server_error" if problem.status >= 500 else "invalid_request_error")
+    error = OpenAIError(
+        message=problem.detail,
+        type=kind,
+        param=problem.errors[0].field if problem.errors else None,
+        code=code or _OPENAI_CODES.get(problem.status),
+    )
+    return OpenAIErrorBody(error=error)
+
+
+def answer(
+    scope: Scope, problem: Problem, headers: Mapping[str, str] | None = None, *, code: str | None = None
+) -> JSONResponse:
+    """The problem in the shape that this path's clients expect."""
+    if is_openai(scope["path"]):
+        return JSONResponse(openai_error(problem, code).model_dump(), problem.status, headers)
+    return ProblemResponse(problem, headers)
+
+
+def is_openai(path: str) -> bool:
+    """Whether a path speaks OpenAI's language."""
+    return path == "/v1" or path.startswith("/v1/")
 
 
 def title(status: int) -> str:
@@ -66,12 +127,12 @@ def title(status: int) -> str:
     return TITLES.get(status) or HTTPStatus(status).phrase
 
 
-def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> ProblemResponse:
+def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> Problem:
     """A problem with the standard title of its status."""
-    return ProblemResponse(Problem(title=title(status), status=status, detail=detail, errors=list(errors)))
+    return Problem(title=title(status), status=status, detail=detail, errors=list(errors))
 
 
-def rejected(error: TurnRejected, field: str | None = None, *, in_body: bool) -> ProblemResponse:
+def rejected(error: TurnRejected, field: str | None = None, *, in_body: bool) -> Problem:
     """A request that the assistant refused: 404 for what does not exist, 422 for the rest."""
     name = field or error.field
     found = FieldError(field=name, message=str(error), pointer=f"#/{name}" if in_body else None)
@@ -83,6 +144,7 @@ def install_problems(app: FastAPI) -> None:
     handlers: dict[Any, Any] = {
         RequestValidationError: _on_invalid,
         TurnRejected: _on_rejected,
+        ProfileInputInvalid: _on_profile_input,
         AttuneError: _on_unavailable,
         ProblemError: _on_problem,
         HTTPException: _on_http,
@@ -92,28 +154,39 @@ def install_problems(app: FastAPI) -> None:
         app.add_exception_handler(kind, handler)
 
 
-async def _on_problem(_: Request, error: ProblemError) -> ProblemResponse:
-    return ProblemResponse(error.problem)
+async def _on_problem(request: Request, error: ProblemError) -> JSONResponse:
+    return answer(request.scope, error.problem, error.headers, code=error.code)
 
 
-async def _on_http(_: Request, error: HTTPException) -> ProblemResponse:
-    found = Problem(title=title(error.status_code), status=error.status_code, detail=str(error.detail))
-    return ProblemResponse(found, error.headers)
+async def _on_http(request: Request, error: HTTPException) -> JSONResponse:
+    return answer(request.scope, problem(error.status_code, str(error.detail)), error.headers)
 
 
-async def _on_rejected(request: Request, error: TurnRejected) -> ProblemResponse:
-    return rejected(error, in_body=request.method == "POST")
+async def _on_rejected(request: Request, error: TurnRejected) -> JSONResponse:
+    return answer(request.scope, rejected(error, in_body=request.method == "POST"))
 
 
-async def _on_unavailable(_: Request, error: AttuneError) -> ProblemResponse:
-    return problem(503, str(error))
+async def _on_profile_input(request: Request, error: ProfileInputInvalid) -> JSONResponse:
+    found = FieldError(field=error.field, message=str(error), pointer=f"#/{error.field}")
+    return answer(request.scope, problem(422, str(error), [found]))
 
 
-async def _on_bug(_: Request, __: Exception) -> ProblemResponse:
-    return problem(500, "Something went wrong on our side; the server's log has the reason.")
+async def _on_unavailable(request: Request, error: AttuneError) -> JSONResponse:
+    return answer(request.scope, problem(503, str(error)))
 
 
-async def _on_invalid(request: Request, error: RequestValidationError) -> ProblemResponse:
+async def _on_bug(request: Request, _: Exception) -> JSONResponse:
+    return answer(request.scope, problem(500, "Something went wrong on our side; the server's log has the reason."))
+
+
+async def _on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    wrong = _invalid(request, error)
+    if wrong.status == 422 and is_openai(request.url.path):  # there, every mistake in a request is a 400
+        wrong = problem(400, wrong.detail, wrong.errors)
+    return answer(request.scope, wrong)
+
+
+def _invalid(request: Request, error: RequestValidationError) -> Problem:
     found = error.errors()
     if any(one["type"] == "json_invalid" for one in found):
         place, reason = found[0]["loc"][-1], found[0]["ctx"]["error"]
@@ -166,7 +239,7 @@ class PlainErrorsAsProblems:
             nonlocal replaced
             if _is_plain_413(message):
                 replaced = True
-                await problem(413, self._detail)(scope, receive, send)
+                await answer(scope, problem(413, self._detail))(scope, receive, send)
             elif not replaced:
                 await send(message)
 
@@ -182,8 +255,8 @@ def _is_plain_413(message: Message) -> bool:
 
 def declare_problems(schema: dict[str, Any]) -> dict[str, Any]:
     """An OpenAPI document whose error responses have the media type that they are sent with."""
-    for operations in schema["paths"].values():
-        for operation in operations.values():
+    for path, operations in schema["paths"].items():
+        for operation in [] if is_openai(path) else operations.values():
             for status, response in operation["responses"].items():
                 if status >= "400" and "content" in response:
                     (body,) = [one for one in response["content"].values() if "schema" in one]

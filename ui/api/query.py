@@ -1,25 +1,22 @@
 """POST /api/query and /api/query/stream: one turn, whole or as it happens."""
 
-import logging
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
-from agent.assistant import Assistant, Turn
-from agent.errors import TurnFailed, TurnRejected
-from agent.events import Event, Failed, Reply
-from knowledge_base.errors import AttuneError
+from agent.assistant import Turn
+from agent.events import Event, Reply
 from knowledge_base.passage import Utterance
-from ui.api.deps import Name, Text, TheAssistant
-from ui.api.problems import ProblemError, may_answer
+from ui.api.deps import Name, RateLimited, Text, TheAccess, TheAssistant, TheIdentity, authorised_user
+from ui.api.idempotency import IdempotencyKey
+from ui.api.problems import may_answer
+from ui.api.turns import turn_events, whole_reply
 
-log = logging.getLogger(__name__)
-router = APIRouter(prefix="/api", tags=["query"])
+router = APIRouter(prefix="/api", tags=["query"], dependencies=[Depends(RateLimited(turn=True))])
 
 # Names that other chat interfaces give to the two sides of a conversation.
 SIDES = {"agent": "assistant", "bot": "assistant", "human": "user", "customer": "user"}
@@ -45,7 +42,12 @@ def _none_if_blank(text: str | None) -> str | None:
 class Query(BaseModel):
     """A question of a user."""
 
-    user_id: Name = Field(description="Who asks: conversations belong to this id")
+    user_id: Name | None = Field(
+        default=None,
+        description="Who asks: conversations belong to this id. Needed in open mode; else it is known, and only an "
+        "admin may name somebody else",
+        examples=["ada"],
+    )
     query: Text = Field(description="The question", examples=["How does escrow work?"])
     chat_history: list[Said] = Field(
         default=[],
@@ -57,10 +59,10 @@ class Query(BaseModel):
         default=None, max_length=200, description="Continues this conversation; without it a new one starts"
     )
 
-    def turn(self) -> Turn:
-        """The same as a turn of the agent."""
+    def turn(self, user_id: str) -> Turn:
+        """The same as a turn of the agent, for this user."""
         history = tuple(Utterance(said.role, said.content) for said in self.chat_history if said.content.strip())
-        return Turn(self.user_id, self.query, self.conversation_id, channel="api", history=history)
+        return Turn(user_id, self.query, self.conversation_id, channel="api", history=history)
 
 
 Asked = Annotated[
@@ -83,39 +85,30 @@ Asked = Annotated[
 ]
 
 
-@router.post("/query", responses=may_answer(400, 404, 413, 415, 422, 500))
-async def ask(query: Asked, assistant: TheAssistant) -> Reply:
+@router.post(
+    "/query",
+    operation_id="ask",
+    summary="Ask a question",
+    responses=may_answer(400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503, 504),
+)
+async def ask(
+    query: Asked,
+    assistant: TheAssistant,
+    identity: TheIdentity,
+    access: TheAccess,
+    request: Request,
+    _: IdempotencyKey = None,
+) -> Reply:
     """Answer a question from the documents, with citations."""
-    try:
-        return await assistant.reply(query.turn())
-    except TurnFailed as error:
-        raise ProblemError(500, str(error)) from error
+    turn = query.turn(authorised_user(identity, query.user_id))
+    return await whole_reply(access, assistant, turn, request)
 
 
-async def _events(query: Asked, assistant: TheAssistant) -> AsyncIterator[AsyncIterator[Event]]:
-    """The turn's events, checked before the response starts, so that a turn that cannot be run gets its status.
-
-    Closed when the response ends, also where the client went away: that stops the turn.
-    """
-    turn = query.turn()
-    await assistant.check(turn)
-    async with aclosing(_safely(assistant, turn)) as events:
+async def _events(
+    query: Asked, assistant: TheAssistant, identity: TheIdentity, access: TheAccess
+) -> AsyncIterator[AsyncIterator[Event]]:
+    async with turn_events(access, assistant, query.turn(authorised_user(identity, query.user_id))) as events:
         yield events
-
-
-async def _safely(assistant: Assistant, turn: Turn) -> AsyncGenerator[Event, None]:
-    """The turn's events; once the response has started an error can only be an event."""
-    try:
-        async with aclosing(assistant.stream(turn)) as events:
-            async for event in events:
-                yield event
-    except TurnRejected as error:
-        yield Failed(code="rejected", message=str(error))
-    except AttuneError as error:
-        yield Failed(code="unavailable", message=str(error), retryable=True)
-    except Exception:  # the boundary: the caller gets an event, the log gets the reason
-        log.exception("a streamed turn failed")
-        yield Failed(code="internal", message="Something went wrong on our side; please try again.", retryable=True)
 
 
 class _DescribedAsEvent:
@@ -133,12 +126,14 @@ EVENTS = (
 
 @router.post(
     "/query/stream",
+    operation_id="ask_and_stream",
+    summary="Ask a question and watch the answer being made",
     response_class=EventSourceResponse,
     response_description=EVENTS,
-    responses=may_answer(400, 404, 413, 415, 422),
+    responses=may_answer(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
 )
 async def ask_and_stream(
-    events: Annotated[AsyncIterator[Event], Depends(_events)],
+    events: Annotated[AsyncIterator[Event], Depends(_events)], _: IdempotencyKey = None
 ) -> AsyncIterable[Annotated[ServerSentEvent, _DescribedAsEvent()]]:
     """The same turn as server-sent events while it happens: one JSON object an event, its `type` also the event's
     name. The last is `reply` or `error`. Closing the connection stops the turn."""

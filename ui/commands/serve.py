@@ -12,7 +12,7 @@ from agent.settings import Settings
 from ui.commands.output import messages
 from ui.configuration import load_settings
 from ui.logs import set_up_logging
-from ui.loopback import require_loopback
+from ui.loopback import require_safe_address
 from ui.server import Server, bind, freeze_garbage
 
 
@@ -23,7 +23,7 @@ def run(host: str | None, port: int | None, paths: Sequence[Path], *, articles: 
         SettingsError: the address cannot be served on, or the port is taken.
     """
     settings = load_settings(host=host, port=port)
-    require_loopback(settings.host)
+    require_safe_address(settings)
     set_up_logging()
     console = messages()
     with bind(settings.host, settings.port) as listener:
@@ -32,7 +32,7 @@ def run(host: str | None, port: int | None, paths: Sequence[Path], *, articles: 
         if sources:
             _ingest(settings, sources, console)
         importing.join()
-        _serve(settings, listener, console)
+        _serve(settings, listener, console, demo=articles)
 
 
 def _import_the_rest() -> threading.Thread:
@@ -53,15 +53,16 @@ def _ingest(settings: Settings, sources: Sequence[Path], console: Console) -> No
     show(ingest(settings, sources), console)
 
 
-def _serve(settings: Settings, listener: socket, console: Console) -> None:
+def _serve(settings: Settings, listener: socket, console: Console, *, demo: bool) -> None:
     from ui.commands.running import new_runner
 
     with new_runner() as runner:
-        runner.run(_serving(settings, listener, console))
+        runner.run(_serving(settings, listener, console, demo=demo))
 
 
-async def _serving(settings: Settings, listener: socket, console: Console) -> None:
+async def _serving(settings: Settings, listener: socket, console: Console, *, demo: bool) -> None:
     from agent.build import open_assistant
+    from tools.profile.taxonomy import DEMO
     from ui.app import create_app
 
     def ready() -> None:
@@ -71,8 +72,10 @@ async def _serving(settings: Settings, listener: socket, console: Console) -> No
         )
 
     async with open_assistant(settings) as assistant:
+        if demo:
+            await assistant.taxonomy.seed(DEMO)
         app = create_app(settings, assistant=assistant)
-        await Server(app, when_ready=ready).serve(sockets=[listener])
+        await Server(app, stall=settings.stall_timeout, when_ready=ready).serve(sockets=[listener])
 
 
 def _url(listener: socket) -> str:

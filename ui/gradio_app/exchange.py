@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from html import escape
 
 from agent.citations import cited
-from agent.events import Failed, Reply, Source
+from agent.events import Failed, NextStep, Reply, Source
 from agent.extractive import MODEL_NAME
 from ui.gradio_app import icons
-from ui.gradio_app.markdown import answer_html, passage_html
+from ui.gradio_app.answer_markdown import answer_html, passage_html
+from ui.gradio_app.receipt import noted_html, receipt_html
 from ui.gradio_app.shown import Shown, Step
 
 STRONG, FAIR = 0.75, 0.45  # scores from which a match is called strong, fair
@@ -20,9 +21,10 @@ def parts(shown: Shown) -> dict[str, str]:
         "steps": _steps(shown),
         "answer": _answer(shown),
         "sources": _sources(shown.reply) if shown.reply else "",
+        "receipt": _receipt(shown),
         "actions": _actions(shown, shown.reply) if shown.reply else "",
         "failure": _failure(shown.failure) if shown.failure else "",
-        "next": _follow_ups(shown.reply) if shown.reply else "",
+        "next": _next_steps(shown.reply) + _follow_ups(shown.reply) if shown.reply else "",
     }
 
 
@@ -33,6 +35,11 @@ def status(shown: Shown) -> str:
     if shown.reply:
         return "Answer: " + (shown.reply.answer or "none")
     return "Answering" if shown.answer else "Looking for an answer"
+
+
+def is_web_address(url: str | None) -> bool:
+    """Whether a link may lead there: never to a script."""
+    return url is not None and url.lower().startswith(("https://", "http://"))
 
 
 def duration(milliseconds: float) -> str:
@@ -135,10 +142,10 @@ def _match(score: float) -> tuple[str, int]:
 
 
 def _link(source: Source) -> str:
-    if not source.url or not source.url.lower().startswith(("https://", "http://")):
+    if not is_web_address(source.url):
         return ""
     return (
-        f'<a class="open" href="{escape(source.url)}" target="_blank" rel="noopener noreferrer">Open the article'
+        f'<a class="open" href="{escape(source.url or "")}" target="_blank" rel="noopener noreferrer">Open the article'
         f'{icons.OUT}<span class="sr-only"> {escape(source.title)} (new tab)</span></a>'
     )
 
@@ -170,6 +177,13 @@ def _by(reply: Reply) -> str:
     return f'<span class="by" title="{title}">{name}{took}</span>' if name else ""
 
 
+def _receipt(shown: Shown) -> str:
+    """What of the profile was used, and what the question added to it."""
+    used = receipt_html(shown.reply.receipt) if shown.reply else ""
+    plain = "" if shown.personal else f'<p class="noted">{icons.PERSON}Answered without your profile</p>'
+    return used + (plain if shown.reply else "") + noted_html(shown.learned)
+
+
 def _as_text(reply: Reply) -> str:
     """What copying an answer gives: its Markdown and the sources that it cites."""
     lines = [f"[{source.number}] {_place(source)} {source.url or ''}".rstrip() for source in reply.sources]
@@ -182,6 +196,30 @@ def _failure(failed: Failed) -> str:
         f'<div class="failure" role="alert">{icons.ALERT}<div><strong>No answer this time</strong>'
         f"<p>{escape(failed.message)}{what_to_do}</p>"
         f'<button type="button" class="button" data-act="retry">{icons.RETRY}Try again</button></div></div>'
+    )
+
+
+def _next_steps(reply: Reply) -> str:
+    if not reply.next_steps:
+        return ""
+    items = "".join(map(_next_step, reply.next_steps))
+    title = "Worth reading next"
+    return f'<section class="next offered" aria-label="{title}"><h3>{title}</h3><ol>{items}</ol></section>'
+
+
+def _next_step(one: NextStep) -> str:
+    title, item = escape(one.title), f'data-act="step" data-item="{escape(one.item_id)}"'
+    badge = f'<span class="badge">{escape(one.match)}</span>' if one.match else ""
+    named = f"<span>{title}</span>"
+    if is_web_address(one.url):
+        named = (
+            f'<a href="{escape(one.url or "")}" target="_blank" rel="noopener noreferrer" {item} data-kind="opened">'
+            f'{title}<span class="sr-only"> (new tab)</span></a>'
+        )
+    return (
+        f'<li><div dir="auto">{named}{badge}<p>{escape(one.explanation)}</p></div>'
+        f'<button type="button" class="ghost" {item} data-kind="dismiss" aria-label="Not for me: {title}" '
+        f'title="Not for me">{icons.CROSS}</button></li>'
     )
 
 

@@ -14,9 +14,12 @@ from agent.assistant import Assistant, Turn
 from agent.errors import ConversationNotFound, TurnRejected
 from agent.events import Failed, Replied
 from knowledge_base.errors import AttuneError
+from ui.gradio_app.admin_handlers import AdminHandlers, IsAdmin
 from ui.gradio_app.conversations import conversations_html
+from ui.gradio_app.panel_handlers import PanelHandlers, PanelState
 from ui.gradio_app.patches import Patch, changed, opened, refused, trouble_html, welcome_html
 from ui.gradio_app.running import RunningTurn
+from ui.gradio_app.sent import text_of, user_of
 from ui.gradio_app.shown import Shown
 
 CHANNEL = "web"
@@ -24,6 +27,7 @@ PAUSE = 0.05  # seconds between two changes of the page while an answer streams
 SHOWN = 30  # exchanges of a conversation that are drawn when it is opened
 LISTED = 100  # conversations in the sidebar
 BROKE = Failed(code="internal", message="Something went wrong on our side.", retryable=True)
+OFF = "off"  # what the browser sends when nothing shall be learned from a conversation that begins
 GONE = "This conversation is no longer there. Start a new one, or choose another."
 STARTING = "The assistant is not ready yet. This usually takes a few seconds."
 BUSY = "The last answer is still being written. Wait for it, or stop it first."
@@ -39,17 +43,20 @@ Changes = AsyncGenerator[tuple[*Change, str | Skip]]  # … and the text in the 
 class Handlers:
     """One for the page. What it remembers are the turns at work, by browser tab."""
 
-    def __init__(self, assistant: Callable[[], Assistant], title: str) -> None:
+    def __init__(self, assistant: Callable[[], Assistant], title: str, is_admin: IsAdmin | None = None) -> None:
         self._assistant = assistant
         self._title = title
         self._running: dict[str, RunningTurn] = {}
+        self.panel = PanelHandlers(assistant)
+        self.admin = AdminHandlers(assistant, is_admin)
 
     # Opening
 
     async def load(self, conversation_id: str | None, utc_offset: float, request: gr.Request) -> Change:
         """The page was loaded, perhaps with a conversation in its address."""
         try:
-            return await self._open(conversation_id or None, utc_offset, request)
+            patch, listed = await self._open(conversation_id or None, utc_offset, request)
+            return patch, {**listed, "admin": "yes" if await self.admin.allowed(request) else ""}
         except RuntimeError:
             return self._trouble(STARTING)
         except AttuneError as error:
@@ -59,20 +66,20 @@ class Handlers:
     async def open(self, _: str | None, utc_offset: float, event: gr.EventData, request: gr.Request) -> Change:
         """A conversation was chosen, or a new one (then its `id` is empty)."""
         self._leave(request)
-        remember = _text(event, "remember") == "yes"
-        return await self._open(_text(event, "id") or None, utc_offset, request, remember=remember)
+        remember = text_of(event, "remember") == "yes"
+        return await self._open(text_of(event, "id") or None, utc_offset, request, remember=remember)
 
     async def earlier(self, conversation_id: str | None, request: gr.Request) -> Patch:
         """The whole of a conversation was asked for, of which only the end is shown."""
-        return await self._transcript(conversation_id or None, _user(request), whole=True)
+        return await self._transcript(conversation_id or None, user_of(request), whole=True)
 
     async def delete(
         self, conversation_id: str | None, utc_offset: float, event: gr.EventData, request: gr.Request
     ) -> Change:
         """A conversation was deleted, and the reader has confirmed it."""
-        doomed = _text(event, "id")
+        doomed = text_of(event, "id")
         try:
-            await self._assistant().delete_conversation(_user(request), doomed)
+            await self._assistant().delete_conversation(user_of(request), doomed)
         except ConversationNotFound:
             log.info("conversation %s was gone already", doomed)
         if doomed == conversation_id:
@@ -83,7 +90,7 @@ class Handlers:
     async def _open(
         self, conversation_id: str | None, utc_offset: float, request: gr.Request, *, remember: bool = False
     ) -> Change:
-        patch = await self._transcript(conversation_id, _user(request), remember=remember)
+        patch = await self._transcript(conversation_id, user_of(request), remember=remember)
         return patch, await self._list(patch.get("conversation"), utc_offset, request)
 
     async def _transcript(
@@ -109,16 +116,18 @@ class Handlers:
         return opened(None, [], welcome=trouble_html(self._title, reason)), {"html": ""}
 
     async def _list(self, current: str | None, utc_offset: float, request: gr.Request) -> dict[str, str]:
-        conversations = await self._assistant().conversations(_user(request), limit=LISTED)
+        conversations = await self._assistant().conversations(user_of(request), limit=LISTED)
         offset = timedelta(minutes=utc_offset)
         return {"html": conversations_html(conversations, current, now=datetime.now(UTC), utc_offset=offset)}
 
     # Asking
 
-    async def ask(self, text: str, conversation_id: str | None, utc_offset: float, request: gr.Request) -> Changes:
-        """A question was written."""
+    async def ask(
+        self, text: str, conversation_id: str | None, utc_offset: float, learning: str | None, request: gr.Request
+    ) -> Changes:
+        """A question was written. `learning` "off" says that the conversation which it starts shall teach nothing."""
         if text.strip():
-            turn = Turn(_user(request), text, conversation_id or None, CHANNEL)
+            turn = Turn(user_of(request), text, conversation_id or None, CHANNEL, learning=learning != OFF)
             async with aclosing(self._converse(turn, utc_offset, request)) as changes:
                 async for change in changes:
                     yield change
@@ -126,11 +135,24 @@ class Handlers:
             yield gr.skip(), gr.skip(), gr.skip()
 
     async def ask_again(
-        self, conversation_id: str | None, utc_offset: float, event: gr.EventData, request: gr.Request
+        self,
+        conversation_id: str | None,
+        utc_offset: float,
+        learning: str | None,
+        event: gr.EventData,
+        request: gr.Request,
     ) -> Changes:
-        """A suggested question was chosen; or, with `message_id`, an earlier one is to be asked again or was edited."""
-        turn = Turn(_user(request), _text(event, "text"), conversation_id or None, CHANNEL)
-        instead_of = _text(event, "message_id") or None
+        """A suggested question was chosen; or, with `message_id`, an earlier one is to be asked again or was edited.
+        With `personal` "no" it is answered without the profile."""
+        turn = Turn(
+            user_of(request),
+            text_of(event, "text"),
+            conversation_id or None,
+            CHANNEL,
+            personal=text_of(event, "personal") != "no",
+            learning=learning != OFF,
+        )
+        instead_of = text_of(event, "message_id") or None
         async with aclosing(self._converse(turn, utc_offset, request, instead_of=instead_of)) as changes:
             async for change in changes:
                 yield (*change[:2], gr.skip())  # the question box keeps what is in it
@@ -171,7 +193,7 @@ class Handlers:
 
     async def _watch(self, running: RunningTurn, turn: Turn) -> AsyncGenerator[Shown]:
         """The exchange, again and again, as its turn goes on; the last one is finished, unless the turn was left."""
-        shown = Shown(turn.text, conversation_id=turn.conversation_id)
+        shown = Shown(turn.text, conversation_id=turn.conversation_id, personal=turn.personal)
         try:
             async for batch in running.batches(PAUSE):
                 for event in batch:
@@ -204,29 +226,23 @@ class Handlers:
 
     async def rate(self, event: gr.EventData, request: gr.Request) -> None:
         """An answer was rated, or its rating withdrawn."""
-        rating = {"1": 1, "-1": -1}.get(_text(event, "rating"), 0)
+        rating = {"1": 1, "-1": -1}.get(text_of(event, "rating"), 0)
         try:
-            await self._assistant().rate(_user(request), _text(event, "message_id"), rating)
+            await self._assistant().rate(user_of(request), text_of(event, "message_id"), rating)
         except ConversationNotFound as error:
             raise gr.Error("This answer is no longer there, so it cannot be rated.", print_exception=False) from error
+
+    async def forget(self, utc_offset: float, request: gr.Request) -> tuple[PanelState, *Change]:
+        """Everything about the reader is to go, and the reader has confirmed it."""
+        await self.stop(request)
+        state = await self.panel.forget(user_of(request))
+        return state, *await self._open(None, utc_offset, request)
 
     def _leave(self, request: gr.Request) -> None:
         """The reader looks at something else: a turn at work ends by itself, and is kept."""
         running = self._running.pop(request.session_hash or "", None)
         if running is not None:
             running.leave()
-
-
-def _user(request: gr.Request) -> str:
-    if not request.username:
-        raise gr.Error("This page needs its cookie to know your conversations. Allow cookies, then reload.")
-    return request.username
-
-
-def _text(event: gr.EventData, name: str) -> str:
-    """A field of what the page sent with an event; anything but text counts as nothing."""
-    value = getattr(event, name, "")
-    return value if isinstance(value, str) else ""
 
 
 def _why(error: TurnRejected) -> str:

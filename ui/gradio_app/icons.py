@@ -28,6 +28,14 @@ MENU = _icon("M4 7h16", "M4 12h16", "M4 17h10")
 PLUS = _icon("M12 5v14", "M5 12h14")
 DELETE = _icon("M5 7h14", "M10 7V4h4v3", "M7 7l1 13h8l1-13", "M10 11v5", "M14 11v5")
 BOOK = _icon("M5 5a2 2 0 0 1 2-2h12v15H7a2 2 0 0 0-2 2z", "M5 20a1.5 1.5 0 0 0 2 1h12v-3")
+PERSON = _icon("M12 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8z", "M4.5 20.5a7.5 7.5 0 0 1 15 0")
+NOTE = _icon("M6 4h9l4 4v12H6z", "M9.5 12.5h6", "M9.5 16h4")
+MUTE = _icon("M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z", "M5.7 5.7l12.6 12.6")
+SAVE = _icon("M7 4h10v16l-5-4-5 4z")
+STAR = _icon("M12 3.5l2.6 5.4 5.9.8-4.3 4.1 1 5.9-5.2-2.8-5.2 2.8 1-5.9L3.5 9.7l5.9-.8z")
+BACK = _icon("M15 6l-6 6 6 6")
+SAVE_FILE = _icon("M12 4v11", "M7.5 11l4.5 4.5 4.5-4.5", "M5 20h14")
+SETTINGS = _icon("M4 7h9", "M17 7h3", "M4 17h3", "M11 17h9", "M15 5v4", "M9 15v4")
 # The mark beside the product's name: a speech bubble with lines of text, one of them cited.
 MARK = (
     '<svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">'

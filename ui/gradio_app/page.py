@@ -5,17 +5,18 @@ puts changes in place and triggers events; the question box and its buttons are 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from agent.assistant import Assistant
 from agent.settings import Settings
 from ui.gradio_app import icons
+from ui.gradio_app.admin_handlers import IsAdmin
 from ui.gradio_app.handlers import Handlers
 from ui.gradio_app.theme import theme, variables_css
 from ui.gradio_app.visitor import VisitorCookie, visitor
@@ -26,18 +27,28 @@ AT_ONCE = 64  # turns that may stream at the same time; the assistant itself put
 # What the browser tells with its events, after `given`: which conversation is open (the address says so, whatever is
 # still under way), and how far its clock is from UTC, in minutes.
 ADDRESS = 'new URLSearchParams(location.search).get("c") ?? ""'
-HERE = f"() => [{ADDRESS}, -new Date().getTimezoneOffset()]"
-GIVEN_HERE = HERE.replace("() => [", "(given) => [given, ")
+CLOCK = "-new Date().getTimezoneOffset()"
+HERE = f"() => [{ADDRESS}, {CLOCK}]"
+# … and, where a question is asked, whether the conversation that it may start shall teach nothing (static/panel.js).
+ASKED_HERE = HERE.replace("()]", '(), document.getElementById("app").dataset.learning ?? ""]')
+GIVEN_HERE = ASKED_HERE.replace("() => [", "(given) => [given, ")
 
 
-def mount_page(app: FastAPI, assistant: Callable[[], Assistant], settings: Settings) -> FastAPI:
-    """The application with the page at `/`, and with a cookie that tells its visitors apart."""
+def mount_page(
+    app: FastAPI,
+    assistant: Callable[[], Assistant],
+    settings: Settings,
+    identify: Callable[[Request], Awaitable[str | None]] | None = None,
+    is_admin: IsAdmin | None = None,
+) -> FastAPI:
+    """The application with the page at `/`. `identify` says who looks at it, and `is_admin` who of them may change the
+    taxonomy; without `identify` a cookie tells visitors apart, and all of them, being on this machine, may."""
     app.add_middleware(VisitorCookie)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        build_page(Handlers(assistant, settings.title), settings.title),
+        build_page(Handlers(assistant, settings.title, _admins(identify, is_admin)), settings.title),
         path="/",
-        auth_dependency=visitor,
+        auth_dependency=identify or visitor,
         server_name=settings.host,
         server_port=settings.port,
         footer_links=[],
@@ -55,6 +66,15 @@ def mount_page(app: FastAPI, assistant: Callable[[], Assistant], settings: Setti
     return mounted
 
 
+def _admins(identify: Callable[[Request], Awaitable[str | None]] | None, is_admin: IsAdmin | None) -> IsAdmin | None:
+    """Where people sign in and nobody says who is an administrator, nobody is."""
+    return is_admin if identify is None else is_admin or _nobody
+
+
+async def _nobody(_: Request) -> bool:
+    return False
+
+
 def build_page(handlers: Handlers, title: str) -> gr.Blocks:
     """The page alone. Its queue takes many turns at once, in this process."""
     page = gr.Blocks(title=title, analytics_enabled=False, fill_width=True, fill_height=True)
@@ -64,8 +84,10 @@ def build_page(handlers: Handlers, title: str) -> gr.Blocks:
             with gr.Column(elem_id="main"):
                 transcript = _html("transcript", {})
                 text, send, stop = _composer()
-        conversation, clock = gr.Textbox(visible=False), gr.Number(0, visible=False)
-        _wire(page, handlers, Parts(sidebar, transcript, text, send, stop, conversation, clock))
+            panel = _html("panel", {})
+            admin = _html("admin", {})
+        hidden = gr.Textbox(visible=False), gr.Number(0, visible=False), gr.Textbox(visible=False)
+        _wire(page, handlers, Parts(sidebar, transcript, panel, admin, text, send, stop, *hidden))
     page.queue(default_concurrency_limit=AT_ONCE, api_open=False)
     return page
 
@@ -84,15 +106,18 @@ def _html(name: str, value: dict[str, str]) -> gr.HTML:
 
 @dataclass(frozen=True)
 class Parts:
-    """What stands on the page; the last two cannot be seen, and are filled in by the browser when an event is sent."""
+    """What stands on the page; the last three cannot be seen: the browser fills them in when an event is sent."""
 
     sidebar: gr.HTML
     transcript: gr.HTML
+    panel: gr.HTML
+    admin: gr.HTML
     text: gr.Textbox
     send: gr.Button
     stop: gr.Button
     conversation: gr.Textbox
     clock: gr.Number
+    learning: gr.Textbox
 
 
 def _wire(page: gr.Blocks, handlers: Handlers, on: Parts) -> None:
@@ -108,14 +133,17 @@ def _wire(page: gr.Blocks, handlers: Handlers, on: Parts) -> None:
     asking = quiet | turn | {"js": GIVEN_HERE}
 
     page.load(handlers.load, where, changed, **here, **aside)
-    gr.on([on.text.submit, on.send.click], handlers.ask, [on.text, *where], asked, **asking)
-    on.transcript.ask(handlers.ask_again, where, asked, **here, **turn)
+    gr.on([on.text.submit, on.send.click], handlers.ask, [on.text, *where, on.learning], asked, **asking)
+    on.transcript.ask(handlers.ask_again, [*where, on.learning], asked, **quiet, js=ASKED_HERE, **turn)
     on.transcript.earlier(handlers.earlier, on.conversation, on.transcript, js=f"() => {ADDRESS}", **quiet, **aside)
     on.transcript.nudge(handlers.nudge, None, None, **quiet)
     on.stop.click(handlers.stop, None, None, **quiet, **aside)
     on.transcript.rate(handlers.rate, None, None, **quiet, **aside)
     on.sidebar.open(handlers.open, where, changed, **here, **aside)
     on.sidebar.remove(handlers.delete, where, changed, **here, **aside)
+    on.panel.act(handlers.panel.act, where, on.panel, trigger_mode="multiple", **here, **aside)
+    on.admin.act(handlers.admin.act, None, on.admin, trigger_mode="multiple", **quiet, **aside)
+    on.panel.forget(handlers.forget, on.clock, [on.panel, *changed], **quiet, js=f"() => [{CLOCK}]", **aside)
 
 
 def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button]:

@@ -44,7 +44,7 @@ def opened(
 ) -> Patch:
     """A conversation with its latest exchanges, or the empty page."""
     return Patch(
-        revision=_revision(),
+        revision=revision(),
         whole=True,
         running=False,
         status="",
@@ -59,7 +59,7 @@ def opened(
 def changed(shown: Shown, *, drop_from: str | None = None) -> Patch:
     """The last exchange, as far as it has come."""
     patch = Patch(
-        revision=_revision(),
+        revision=revision(),
         whole=False,
         running=not shown.finished,
         status=status(shown),
@@ -73,7 +73,7 @@ def changed(shown: Shown, *, drop_from: str | None = None) -> Patch:
 
 def refused(reason: str, *, running: bool = False) -> Patch:
     """Nothing changes but the line that says why the message was not taken."""
-    return Patch(revision=_revision(), whole=False, running=running, status="", exchanges=[], complaint=reason)
+    return Patch(revision=revision(), whole=False, running=running, status="", exchanges=[], complaint=reason)
 
 
 def welcome_html(title: str, starters: Sequence[str]) -> str:
@@ -99,6 +99,6 @@ def trouble_html(title: str, reason: str) -> str:
     )
 
 
-def _revision() -> int:
+def revision() -> int:
     """Grows with every patch, also over restarts of the server; microseconds, which JavaScript holds exactly."""
     return time.time_ns() // 1_000

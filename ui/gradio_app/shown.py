@@ -13,7 +13,9 @@ from agent.assistant import Exchange
 from agent.events import (
     Event,
     Failed,
+    Learnt,
     Notice,
+    ProfileUpdated,
     Replied,
     Reply,
     Source,
@@ -41,7 +43,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An exchange as far as it has come. `reply` ends it, or `failure` does."""
+    """An exchange as far as it has come. `reply` ends it, or `failure` does; `personal` False says that the profile was
+    left out of it."""
 
     question: str
     message_id: str = PENDING
@@ -50,9 +53,11 @@ class Shown:
     sources: tuple[Source, ...] = ()
     answer: str = ""
     notices: tuple[str, ...] = ()
+    learned: tuple[Learnt, ...] = ()
     reply: Reply | None = None
     failure: Failed | None = None
     rating: int | None = None
+    personal: bool = True
 
     @classmethod
     def restored(cls, exchange: Exchange) -> Self:
@@ -107,6 +112,10 @@ class Shown:
     @_after.register
     def _(self, event: Notice) -> Self:
         return replace(self, notices=(*self.notices, event.text))
+
+    @_after.register
+    def _(self, event: ProfileUpdated) -> Self:
+        return replace(self, learned=tuple(event.learned))
 
     @_after.register
     def _(self, event: Replied) -> Self:

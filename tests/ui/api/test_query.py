@@ -218,3 +218,4 @@ async def test_unknown_routes_and_methods_are_problems(
     response = await client.request(method, path)
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers.get("allow") == ("POST" if status == 405 else None)

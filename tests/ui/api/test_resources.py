@@ -115,7 +115,8 @@ async def test_starters(client: httpx.AsyncClient) -> None:
 
 async def test_live_and_ready(client: httpx.AsyncClient) -> None:
     assert (await client.get("/health/live")).json() == {"status": "live"}
-    assert (await client.get("/health/ready")).json() == {"status": "ready"}
+    ready = (await client.get("/health/ready")).json()
+    assert (ready["status"], ready["checks"].keys()) == ("ready", {"documents", "conversations"})
 
 
 class Unreadable(ScriptedAssistant):
@@ -157,6 +158,7 @@ async def test_the_description_shows_every_event_of_a_stream(client: httpx.Async
         "sources",
         "token",
         "notice",
+        "profile_updated",
         "reply",
         "error",
     }

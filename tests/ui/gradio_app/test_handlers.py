@@ -51,7 +51,7 @@ async def test_the_empty_page_offers_first_questions(handlers: Handlers) -> None
 
 
 async def test_an_answer_streams_and_ends_in_the_list(handlers: Handlers) -> None:
-    changes = [change async for change in handlers.ask("How does escrow work?", "", 0, ADA)]
+    changes = [change async for change in handlers.ask("How does escrow work?", "", 0, "", ADA)]
     last_patch, listed, _ = changes[-1]
     assert last_patch["running"] is False
     assert last_patch["conversation"] == "conversation-1"
@@ -61,12 +61,12 @@ async def test_an_answer_streams_and_ends_in_the_list(handlers: Handlers) -> Non
 
 
 async def test_revisions_grow(handlers: Handlers) -> None:
-    seen = [patch["revision"] for patch in await patches(handlers.ask("How?", "", 0, ADA))]
+    seen = [patch["revision"] for patch in await patches(handlers.ask("How?", "", 0, "", ADA))]
     assert seen == sorted(set(seen))
 
 
 async def test_who_asks_comes_from_the_request(handlers: Handlers, assistant: ScriptedAssistant) -> None:
-    await patches(handlers.ask_again("", 0, sent(text="Hi", user_id="eve", username="eve"), ADA))
+    await patches(handlers.ask_again("", 0, "", sent(text="Hi", user_id="eve", username="eve"), ADA))
     assert [turn.user_id for turn in assistant.turns] == ["ada"]
 
 
@@ -76,41 +76,43 @@ async def test_nobody_gets_nothing(handlers: Handlers) -> None:
 
 
 async def test_another_readers_conversation_is_not_there(handlers: Handlers) -> None:
-    await patches(handlers.ask("Secret", "", 0, ADA))
+    await patches(handlers.ask("Secret", "", 0, "", ADA))
     patch, listed = await handlers.load("conversation-1", 0, EVE)
     assert patch["complaint"] == GONE
     assert patch["conversation"] is None
     assert "Secret" not in listed["html"]
-    (refusal,) = await patches(handlers.ask("More", "conversation-1", 0, EVE))
+    (refusal,) = await patches(handlers.ask("More", "conversation-1", 0, "", EVE))
     assert refusal["complaint"] == GONE
     await handlers.delete("", 0, sent(id="conversation-1"), EVE)
     assert (await handlers.load("conversation-1", 0, ADA))[0]["exchanges"]
 
 
 async def test_an_empty_message_changes_nothing(handlers: Handlers, assistant: ScriptedAssistant) -> None:
-    assert await patches(handlers.ask(" \n ", "", 0, ADA)) == []
+    assert await patches(handlers.ask(" \n ", "", 0, "", ADA)) == []
     assert assistant.turns == []
 
 
 async def test_a_message_that_is_too_long_is_refused_and_kept(handlers: Handlers) -> None:
-    ((patch, _, text),) = [change async for change in handlers.ask("x" * 20_001, "", 0, ADA)]
+    ((patch, _, text),) = [change async for change in handlers.ask("x" * 20_001, "", 0, "", ADA)]
     assert "20001" in patch["complaint"]
     assert text != ""
 
 
 async def test_a_long_edit_removes_nothing(handlers: Handlers, assistant: ScriptedAssistant) -> None:
-    await patches(handlers.ask("First", "", 0, ADA))
+    await patches(handlers.ask("First", "", 0, "", ADA))
     (refusal,) = await patches(
-        handlers.ask_again("conversation-1", 0, sent(text="x" * 20_001, message_id="message-1"), ADA)
+        handlers.ask_again("conversation-1", 0, "", sent(text="x" * 20_001, message_id="message-1"), ADA)
     )
     assert "complaint" in refusal
     assert assistant.rewound == []
 
 
 async def test_an_edit_takes_the_place_of_the_question(handlers: Handlers, assistant: ScriptedAssistant) -> None:
-    await patches(handlers.ask("First", "", 0, ADA))
-    await patches(handlers.ask("Second", "conversation-1", 0, ADA))
-    edited = await patches(handlers.ask_again("conversation-1", 0, sent(text="Better", message_id="message-1"), ADA))
+    await patches(handlers.ask("First", "", 0, "", ADA))
+    await patches(handlers.ask("Second", "conversation-1", 0, "", ADA))
+    edited = await patches(
+        handlers.ask_again("conversation-1", 0, "", sent(text="Better", message_id="message-1"), ADA)
+    )
     assert {patch["drop_from"] for patch in edited} == {"message-1"}
     assert assistant.rewound == [("ada", "conversation-1", "message-1")]
     patch, _ = await handlers.load("conversation-1", 0, ADA)
@@ -118,26 +120,26 @@ async def test_an_edit_takes_the_place_of_the_question(handlers: Handlers, assis
 
 
 async def test_a_question_that_was_never_stored_can_be_asked_again(handlers: Handlers) -> None:
-    await patches(handlers.ask("First", "", 0, ADA))
-    again = await patches(handlers.ask_again("conversation-1", 0, sent(text="More", message_id="pending"), ADA))
+    await patches(handlers.ask("First", "", 0, "", ADA))
+    again = await patches(handlers.ask_again("conversation-1", 0, "", sent(text="More", message_id="pending"), ADA))
     assert keys(again[-1]) == ["message-2"]
 
 
 async def test_one_tab_asks_one_thing_at_a_time(assistant: ScriptedAssistant) -> None:
     handlers = Handlers(lambda: ScriptedAssistant(pause=0.01), "Help")
-    first = handlers.ask("First", "", 0, ADA)
+    first = handlers.ask("First", "", 0, "", ADA)
     await anext(first)
-    (refusal,) = await patches(handlers.ask("Second", "", 0, ADA))
+    (refusal,) = await patches(handlers.ask("Second", "", 0, "", ADA))
     assert refusal["complaint"] == BUSY
     assert refusal["running"] is True
-    assert len(await patches(handlers.ask("Elsewhere", "", 0, ADA_ELSEWHERE))) > 1
+    assert len(await patches(handlers.ask("Elsewhere", "", 0, "", ADA_ELSEWHERE))) > 1
     assert (await patches(first))[-1]["running"] is False
 
 
 async def test_stop_keeps_what_was_said() -> None:
     assistant = ScriptedAssistant(lambda _: play(" ".join(["word"] * 500)), pause=0.005)
     handlers = Handlers(lambda: assistant, "Help")
-    answer = handlers.ask("Long", "", 0, ADA)
+    answer = handlers.ask("Long", "", 0, "", ADA)
     await anext(answer)
     while "word" not in (await anext(answer))[0]["exchanges"][0]["parts"]["answer"]:
         pass
@@ -152,17 +154,17 @@ async def test_stop_keeps_what_was_said() -> None:
 async def test_closing_the_tab_stops_the_turn() -> None:
     assistant = ScriptedAssistant(pause=0.005)
     handlers = Handlers(lambda: assistant, "Help")
-    answer = handlers.ask("How?", "", 0, ADA)
+    answer = handlers.ask("How?", "", 0, "", ADA)
     await anext(answer)
     await answer.aclose()
     assert len(assistant.stopped) == 1
-    assert len(await patches(handlers.ask("Next", "", 0, ADA))) > 1
+    assert len(await patches(handlers.ask("Next", "", 0, "", ADA))) > 1
 
 
 async def test_looking_elsewhere_lets_the_turn_end_by_itself() -> None:
     assistant = ScriptedAssistant(pause=0.005)
     handlers = Handlers(lambda: assistant, "Help")
-    answer = handlers.ask("How?", "", 0, ADA)
+    answer = handlers.ask("How?", "", 0, "", ADA)
     await anext(answer)
     patch, _ = await handlers.open("conversation-1", 0, sent(id="", remember="yes"), ADA)
     assert patch["remember"] is True
@@ -175,7 +177,7 @@ async def test_looking_elsewhere_lets_the_turn_end_by_itself() -> None:
 
 async def test_deleting_another_conversation_leaves_the_open_one(handlers: Handlers) -> None:
     for question in ("One", "Two"):
-        await patches(handlers.ask(question, "", 0, ADA))
+        await patches(handlers.ask(question, "", 0, "", ADA))
     patch, listed = await handlers.delete("conversation-2", 0, sent(id="conversation-1"), ADA)
     assert "revision" not in patch
     assert "One" not in listed["html"]
@@ -187,13 +189,13 @@ async def test_deleting_another_conversation_leaves_the_open_one(handlers: Handl
 
 @pytest.mark.parametrize(("data", "rating"), [("1", 1), ("-1", -1), ("0", 0), ("7", 0), (None, 0)])
 async def test_ratings(handlers: Handlers, assistant: ScriptedAssistant, data: object, rating: int) -> None:
-    await patches(handlers.ask("How?", "", 0, ADA))
+    await patches(handlers.ask("How?", "", 0, "", ADA))
     await handlers.rate(sent(message_id="message-1", rating=data), ADA)
     assert [(one.user_id, one.message_id, one.rating) for one in assistant.ratings] == [("ada", "message-1", rating)]
 
 
 async def test_nobody_rates_another_readers_answer(handlers: Handlers, assistant: ScriptedAssistant) -> None:
-    await patches(handlers.ask("How?", "", 0, ADA))
+    await patches(handlers.ask("How?", "", 0, "", ADA))
     with pytest.raises(gr.Error, match="no longer there"):
         await handlers.rate(sent(message_id="message-1", rating="1"), EVE)
     assert assistant.ratings == []
@@ -201,7 +203,7 @@ async def test_nobody_rates_another_readers_answer(handlers: Handlers, assistant
 
 async def test_a_failed_turn_is_told(handlers: Handlers) -> None:
     failing = ScriptedAssistant(lambda _: [Failed(code="internal", message="It broke.", retryable=True)])
-    last = (await patches(Handlers(lambda: failing, "Help").ask("How?", "", 0, ADA)))[-1]
+    last = (await patches(Handlers(lambda: failing, "Help").ask("How?", "", 0, "", ADA)))[-1]
     assert "It broke." in last["exchanges"][0]["parts"]["failure"]
 
 
@@ -215,7 +217,7 @@ class Breaking(ScriptedAssistant):
 
 
 async def test_an_unexpected_error_is_logged_and_told_without_its_details(caplog: pytest.LogCaptureFixture) -> None:
-    last = (await patches(Handlers(Breaking, "Help").ask("How?", "", 0, ADA)))[-1]
+    last = (await patches(Handlers(Breaking, "Help").ask("How?", "", 0, "", ADA)))[-1]
     assert last["running"] is False
     assert "went wrong on our side" in last["exchanges"][0]["parts"]["failure"]
     assert "secret detail" not in str(last)
@@ -246,7 +248,7 @@ async def test_an_index_that_is_gone_is_explained_without_its_details() -> None:
 
 async def test_a_long_conversation_shows_its_end_first(handlers: Handlers) -> None:
     for number in range(SHOWN + 2):
-        await patches(handlers.ask(f"Question {number}", "conversation-1" if number else "", 0, ADA))
+        await patches(handlers.ask(f"Question {number}", "conversation-1" if number else "", 0, "", ADA))
     patch, _ = await handlers.load("conversation-1", 0, ADA)
     assert patch["earlier"] == 2
     assert keys(patch)[0] == "message-3"

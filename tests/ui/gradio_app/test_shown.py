@@ -39,7 +39,7 @@ def test_tokens_add_up(pieces: list[str]) -> None:
 @given(st.lists(st.sampled_from(play()), max_size=12))
 def test_any_order_of_events_can_be_drawn(events: list[Event]) -> None:
     drawn = parts(after(events))
-    assert list(drawn) == ["question", "steps", "answer", "sources", "actions", "failure", "next"]
+    assert list(drawn) == ["question", "steps", "answer", "sources", "receipt", "actions", "failure", "next"]
 
 
 def test_a_restored_exchange_looks_as_it_did_live_but_for_its_steps() -> None:

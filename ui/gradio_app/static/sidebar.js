@@ -8,6 +8,7 @@ let doomed = null;
 function apply() {
   const value = props.value ?? {};
   if (value.title) for (const place of element.querySelectorAll("[data-title]")) place.textContent = value.title;
+  if ("admin" in value) element.querySelector(".admin").hidden = !value.admin;
   if ("html" in value && list.source !== value.html) list.innerHTML = list.source = value.html;
 }
 
@@ -41,6 +42,7 @@ const acts = {
   menu: () => show(!element.classList.contains("drawer-open")),
   close: () => show(false),
   new: () => open("", true),
+  profile: () => document.dispatchEvent(new CustomEvent("attune:panel")),
   skip: focusQuestion,
 };
 

@@ -28,7 +28,11 @@ function apply() {
   if (fromEnd === null) follow(patch.whole || added || Boolean(patch.complaint));
   else scroller.scrollTop = scroller.scrollHeight - fromEnd;
   fromEnd = null;
+  markMuted();
+  if (patch.whole || !patch.running) tell("attune:changed");
 }
+
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
 function change(patch) {
   let added = false;
@@ -75,7 +79,7 @@ function dropFrom(key) {
 
 // The address names the open conversation, so that reloading, the back button and links work.
 function address(patch) {
-  if (!("conversation" in patch)) return;
+  if (!("conversation" in patch) || "admin" in document.getElementById("app").dataset) return;
   const url = location.pathname + (patch.conversation ? "?c=" + encodeURIComponent(patch.conversation) : "");
   if (url === location.pathname + location.search) return;
   if (patch.remember) history.pushState(null, "", url);
@@ -101,9 +105,9 @@ function expectReply() {
   setTimeout(() => revision === before && trigger("nudge"), PATIENCE);
 }
 
-function ask(text, messageId = "") {
+function ask(text, messageId = "", personal = "") {
   expectReply();
-  trigger("ask", { text, message_id: messageId });
+  trigger("ask", { text, message_id: messageId, personal });
   questionBox()?.focus({ preventScroll: true });
 }
 
@@ -123,6 +127,40 @@ function rate(button, article) {
   for (const other of article.querySelectorAll("[data-act=rate]")) other.setAttribute("aria-pressed", "false");
   button.setAttribute("aria-pressed", String(!pressed));
   trigger("rate", { message_id: article.dataset.key, rating: pressed ? "0" : button.dataset.rating });
+}
+
+// Receipts follow the profile: what is muted there is shown as muted here, and can be allowed again.
+let muted = new Set();
+const named = (facet, value) => JSON.stringify([facet, value.trim().replace(/\s+/g, " ").toLowerCase()]);
+
+function markMuted() {
+  for (const button of exchanges.querySelectorAll("[data-act=not-this]")) {
+    const off = muted.has(named(button.dataset.facet, button.dataset.value));
+    button.setAttribute("aria-pressed", String(off));
+    button.textContent = off ? "Muted" : "Not this";
+  }
+}
+
+function notThis(button) {
+  const { facet, value } = button.dataset;
+  tell("attune:act", { do: button.getAttribute("aria-pressed") === "true" ? "unmute" : "mute", facet, value });
+}
+
+// The last answer is replaced; an earlier one stays, and is answered anew at the end.
+function impersonal(article) {
+  const last = article === exchanges.lastElementChild;
+  ask(article.querySelector("[data-question]").textContent, last ? article.dataset.key : "", "no");
+}
+
+function takeOff(line) {
+  const next = line.nextElementSibling ?? line.previousElementSibling;
+  (next ? line : line.closest("section")).remove();
+  (next?.querySelector("a, button") ?? questionBox())?.focus({ preventScroll: true });
+}
+
+function takenBack(key) {
+  const line = find(key)?.querySelector("[data-noted]");
+  if (line) line.textContent = "Taken back: nothing was noted.";
 }
 
 function openSource(article, number) {
@@ -183,6 +221,13 @@ const acts = {
     fromEnd = scroller.scrollHeight - scroller.scrollTop;
     trigger("earlier");
   },
+  step: (one) => {
+    tell("attune:act", { do: "item", kind: one.dataset.kind, item: one.dataset.item });
+    if (one.dataset.kind === "dismiss") takeOff(one.closest("li"));
+  },
+  "not-this": notThis,
+  impersonal: (_, article) => impersonal(article),
+  unlearn: (_, article) => tell("attune:act", { do: "unlearn", id: article.dataset.key }),
   reload: () => location.reload(),
 };
 
@@ -202,5 +247,10 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target === questionBox()) expectReply();
   if (event.key === "Escape" && document.querySelector("#app[data-running]")) document.getElementById("stop").click();
 });
+document.addEventListener("attune:muted", ({ detail }) => {
+  muted = new Set(detail.map(([facet, value]) => named(facet, value)));
+  markMuted();
+});
+document.addEventListener("attune:taken-back", ({ detail }) => takenBack(detail));
 watch("value", apply);
 apply();

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ui.gradio_app.markdown import answer_html, passage_html
+from ui.gradio_app.answer_markdown import answer_html, passage_html
 
 # What Markdown and this page's own rules may produce; everything else would have come from the text itself.
 ALLOWED = {
