@@ -25,7 +25,7 @@ $(UV):
 	@touch $@
 
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 # What pip installs, with --no-deps, where uv is not wanted (docs/install.md).
 EXPORT := $(UV) export --locked --no-dev --group model --no-annotate --no-header --quiet

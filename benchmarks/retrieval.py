@@ -7,6 +7,9 @@
   follow-ups and changes of subject too, and what has no answer recognised.
 - the time of a search in 1,000 passages.
 
+--random-profiles gives every document one of ten topics and every question a reader who likes each topic by chance, and
+measures what preferences cost the ranking of the corpora with judged questions, instead of the parts above.
+
 Parts whose folder is missing are named and left out. All of it takes a quarter of an hour on two cores, most of it to
 embed SciFact; --only NAME runs one part.
 """
@@ -14,25 +17,34 @@ embed SciFact; --only NAME runs one part.
 import argparse
 import json
 import os
+import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import fmean, median, quantiles
+
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.off_topic import OFF_TOPIC
 from benchmarks.pages import write_pages
 from benchmarks.question_files import ARTICLES, json_lines, page_questions, pages
 from knowledge_base.embeddings import Embedder, MiniLmEmbedder
-from knowledge_base.evaluation import Remembering, evaluate_retrieval, retriever_over
-from knowledge_base.metrics import auroc
+from knowledge_base.evaluation import DEPTH, NoAnswer, Remembering, evaluate_retrieval, retriever_over
+from knowledge_base.fusion import by_document
+from knowledge_base.metrics import auroc, ndcg
 from knowledge_base.passage import Utterance
+from knowledge_base.question_set import Question, read_question_set
 from knowledge_base.retrieve import Retriever
 
 GENERATED_PAGES = 700  # of a passage each, beside about 300 passages of the demo articles
 REPLY_WORDS = 80
+CORPUS_FILES = ("corpus.jsonl", "queries.jsonl", "qrels.tsv")
+TOPICS = tuple(f"topic {number}" for number in range(10))
+MOST_LOST = 0.005  # of nDCG@10, through preferences that have nothing to do with the question
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("ATTUNE_EVAL_DATA"))
     parser.add_argument("--pages", type=Path, default=os.environ.get("ATTUNE_EVAL_PAGES"))
     parser.add_argument("--only", choices=list(PARTS))
+    parser.add_argument("--random-profiles", action="store_true")
     parser.add_argument("--json", action="store_true")
     run(parser.parse_args(), MiniLmEmbedder())
 
@@ -70,8 +83,9 @@ def run(options: argparse.Namespace, embedder: Embedder) -> None:
     """Runs the parts that were asked for, and prints each figure as soon as it is known."""
     remembering = Remembering(embedder)
     found: list[Figure] = []
-    for name in [options.only] if options.only else PARTS:
-        for figure in PARTS[name](options, remembering):
+    parts = RANDOM_PROFILES if options.random_profiles else PARTS
+    for name in [options.only] if options.only else parts:
+        for figure in parts[name](options, remembering):
             found.append(figure)
             if not options.json:
                 print(figure, flush=True)
@@ -105,8 +119,7 @@ def _corpus(
     folder = _folder(options.data, "--data", name)
     if folder is None:
         return
-    files = [folder / file for file in ("corpus.jsonl", "queries.jsonl", "qrels.tsv")]
-    report = evaluate_retrieval(*files, embedder=embedder, no_answer=True)
+    report = evaluate_retrieval(*(folder / file for file in CORPUS_FILES), embedder=embedder, no_answer=True)
     yield Figure(f"{name}: nDCG@10", report.fused.ndcg, max(bar, report.words.ndcg, report.vectors.ndcg))
     yield Figure(f"{name}: nDCG@10, words only", report.words.ndcg)
     yield Figure(f"{name}: nDCG@10, vectors only", report.vectors.ndcg)
@@ -114,8 +127,48 @@ def _corpus(
     yield Figure(f"{name}: MRR", report.fused.mrr)
     yield Figure(f"{name}: milliseconds a question, two at a time", report.milliseconds)
     if report.no_answer and report.no_answer.auroc is not None:
-        yield Figure(f"{name}: answered against not, AUROC", report.no_answer.auroc, no_answer_bar)
-        yield Figure(f"{name}: answered against not, ECE", report.no_answer.calibration_error)
+        yield from _no_answer(name, report.no_answer, no_answer_bar)
+
+
+def _no_answer(name: str, found: NoAnswer, bar: float | None) -> Iterator[Figure]:
+    """A page of which half stands in another page too is not gone when it is taken out: so every figure twice."""
+    yield Figure(f"{name}: answered against not, AUROC", found.auroc or 0.0, bar)
+    yield Figure(f"{name}: answered against not, ECE", found.calibration_error)
+    yield Figure(f"{name}: without an answer, of which another page has a copy", found.copied / found.unanswered)
+    yield Figure(f"{name}: answered against not, without copies, AUROC", found.auroc_without_copies or 0.0, bar)
+    yield Figure(f"{name}: answered against not, without copies, ECE", found.calibration_error_without_copies)
+
+
+# Corpora with judged questions and readers with preferences
+
+
+def _random_profiles(name: str) -> Part:
+    def measured(options: argparse.Namespace, embedder: Remembering) -> Iterator[Figure]:
+        folder = _folder(options.data, "--data", name)
+        if folder is None:
+            return
+        given = read_question_set(*(folder / file for file in CORPUS_FILES))
+        chance = random.Random(0)  # noqa: S311 (chance preferences, not a secret)
+        documents = [replace(document, topic=chance.choice(TOPICS)) for document in given.documents]
+        with retriever_over(documents, embedder) as (retriever, _, _):
+            pairs = [_with_and_without(retriever, question, chance) for question in given.questions]
+        plain, liked = (fmean(values) for values in zip(*pairs, strict=True))
+        yield Figure(f"{name}: nDCG@10", plain)
+        yield Figure(f"{name}: nDCG@10, readers with random preferences", liked, plain - MOST_LOST)
+
+    return measured
+
+
+def _with_and_without(retriever: Retriever, question: Question, chance: random.Random) -> tuple[float, float]:
+    """nDCG@10 for nobody in particular, and for a reader who likes every topic by chance."""
+    ranking = retriever.rank(question.text, history=question.history)
+    prefer = {topic: chance.random() for topic in TOPICS}
+
+    def measured(scores: NDArray[np.float64]) -> float:
+        best = by_document(ranking.candidates, scores)
+        return ndcg(sorted(best, key=lambda document: (-best[document], document)), question.relevant, DEPTH)
+
+    return measured(ranking.scores()), measured(ranking.liked(prefer))
 
 
 # Pages and questions of our own
@@ -220,6 +273,7 @@ PARTS: dict[str, Part] = {
     "doc2dial": _doc2dial,
     "scifact": _scifact,
 }
+RANDOM_PROFILES: dict[str, Part] = {name: _random_profiles(name) for name in ("doc2dial", "scifact")}
 
 
 if __name__ == "__main__":

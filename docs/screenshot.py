@@ -1,7 +1,7 @@
 """Take the pictures of the chat page that the README shows, from what `make run` serves: python docs/screenshot.py
 
-Serves the demo knowledge base from a temporary folder on a free port, asks it a question in a headless Chromium, and
-writes docs/images/chat.png, chat-dark.png and chat-phone.png.
+Serves the demo knowledge base from a temporary folder on a free port, talks to it in a headless Chromium, and writes
+docs/images/chat.png, chat-dark.png, chat-phone.png and profile.png.
 """
 
 import os
@@ -22,7 +22,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"
 QUESTION = "How do I invite a team member?"
-EARLIER = ("Which fees do clients pay?", "How do I open a dispute?")
+EARLIER = ("Which fees do clients pay?", "I'm a beginner, please keep it short. How do I open a dispute?")
+TOLD = (
+    "I'm a designer. How does escrow protect my payment?",
+    "When is the money in escrow released?",
+    "Which fees do freelancers pay?",
+    "What happens to the escrow money in a dispute?",
+)
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 START_SECONDS = 120
@@ -41,6 +47,7 @@ def main() -> int:
         picture(browser, address, "chat.png", (1280, 960), "light")
         picture(browser, address, "chat-dark.png", (1280, 960), "dark")
         picture(browser, address, "chat-phone.png", (390, 844), "light")
+        profile_picture(browser, address)
         browser.close()
     return 0
 
@@ -92,14 +99,40 @@ def picture(browser: Browser, address: str, name: str, size: tuple[int, int], sc
     context.close()
 
 
+def profile_picture(browser: Browser, address: str) -> None:
+    """The profile of a reader who asked a few questions, with the reasons for one line open."""
+    context = browser.new_context(viewport={"width": 1280, "height": 960}, device_scale_factor=2)
+    page = context.new_page()
+    page.goto(address)
+    for question in TOLD:
+        say(page, question)
+    page.locator("#profile-panel [data-part=preferences] summary").filter(has_text="Escrow").first.click()
+    page.locator("#profile-panel .why.known").first.wait_for()
+    receipt = page.locator("article .receipt summary").last
+    if receipt.count():
+        receipt.click()
+        receipt.scroll_into_view_if_needed()
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(500)
+    page.screenshot(path=IMAGES / "profile.png")
+    context.close()
+
+
 def ask(page: Page, address: str, question: str) -> None:
     """Ask in a new conversation, and wait for the end of the answer."""
     page.goto(address)
+    say(page, question)
+    page.locator("nav [aria-current=page]").wait_for(state="attached")
+
+
+def say(page: Page, question: str) -> None:
+    """Ask in the open conversation, and wait for the end of the answer and for what it changed in the panel."""
     page.locator("#transcript .ready").wait_for()
+    before = page.locator("article").count()
     page.get_by_role("textbox", name="Your question").fill(question)
     page.keyboard.press("Enter")
-    page.locator("article .actions").wait_for()
-    page.locator("nav [aria-current=page]").wait_for(state="attached")
+    page.locator("article").nth(before).locator(".actions").wait_for()
+    page.wait_for_timeout(500)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from knowledge_base.ingest import Progress, index_documents
 from knowledge_base.metrics import auroc, calibration_error, ndcg, recall, reciprocal_rank
 from knowledge_base.passage import Document
 from knowledge_base.question_set import Question, QuestionSet, read_question_set
+from knowledge_base.repetition import copied
 from knowledge_base.retrieve import Ranking, Retriever
 from knowledge_base.store import Store
 
@@ -54,12 +55,19 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """How well the confidence tells questions whose documents are there from those whose documents were taken out."""
+    """How well the confidence tells questions whose documents are there from those whose documents were taken out.
+
+    A question is still answered when another document holds at least half of what was taken out (`copied` says how
+    many are): the two measures with `_without_copies` leave these questions out.
+    """
 
     answered: int
     unanswered: int
+    copied: int
     auroc: float | None
     calibration_error: float
+    auroc_without_copies: float | None
+    calibration_error_without_copies: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +255,18 @@ def _no_answer(
         judged = _judge(retriever, questions, progress, "questions, half of them without an answer")
     answered = [not out.intersection(question.relevant) for question in questions]
     confidences = [one.confidence for one in judged]
+    gone = {document.id: document.text for document in given.documents if document.id in out}
+    told = copied(gone, (document.text for document in kept))
+    clear = [at for at, question in enumerate(questions) if not told.intersection(question.relevant)]
+    clear_confidences, clear_answered = [confidences[at] for at in clear], [answered[at] for at in clear]
     return NoAnswer(
         answered=sum(answered),
         unanswered=len(answered) - sum(answered),
+        copied=len(questions) - len(clear),
         auroc=auroc(confidences, answered),
         calibration_error=calibration_error(confidences, answered),
+        auroc_without_copies=auroc(clear_confidences, clear_answered),
+        calibration_error_without_copies=calibration_error(clear_confidences, clear_answered),
     )
 
 

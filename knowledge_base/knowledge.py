@@ -1,6 +1,6 @@
 """The knowledge base as everything above sees it: one folder, opened once, searched from any thread."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,21 @@ class KnowledgeBase:
     embedder: Embedder
     retriever: Retriever
 
-    def search(self, query: str, *, history: Sequence[Utterance] = (), limit: int = 6) -> SearchResult:
-        """The passages that answer a question best; `history` is what was said before it, oldest first.
+    def search(
+        self,
+        query: str,
+        *,
+        history: Sequence[Utterance] = (),
+        limit: int = 6,
+        prefer: Mapping[str, float] | None = None,
+    ) -> SearchResult:
+        """The passages that answer a question best; `history` is what was said before it, oldest first, and `prefer`
+        how much the reader likes a topic (0..1, above 0.7), which decides among passages that match about equally well.
 
         Raises:
             IndexMismatch, IndexUnavailable, EmbeddingsUnavailable: what to do is in the message.
         """
-        return self.retriever.search(query, history=history, limit=limit)
+        return self.retriever.search(query, history=history, limit=limit, prefer=prefer)
 
     def article(self, document_id: str) -> list[Passage]:
         """A document's passages in reading order; empty when there is no such document."""
@@ -49,6 +57,14 @@ class KnowledgeBase:
     def outlines(self) -> list[Outline]:
         """What every document is about."""
         return self.store.outlines()
+
+    def topics(self) -> list[str]:
+        """The topics that documents carry."""
+        return [one.topic for one in self.store.topics()]
+
+    def forget_questions(self) -> None:
+        """Drop what was kept of searches to make the next ones faster: it holds words that users wrote."""
+        self.retriever.forget()
 
 
 @contextmanager

@@ -1,8 +1,11 @@
 """The values that travel through the knowledge base: a document, its passages, and what a search found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,12 @@ class SearchResult:
     """What one search found, best first.
 
     `query` is the self-contained form that was searched, `confidence` the calibrated probability (0..1) that the
-    documents answer the question, and `answerable` whether that is above the retriever's threshold.
+    documents answer the question, and `answerable` whether that is above the retriever's threshold. `vector`
+    (dimensions,) is the unit vector of the question alone, as the search embedded it: None where nothing was embedded.
     """
 
     query: str
     hits: tuple[Hit, ...]
     confidence: float
     answerable: bool
+    vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)

@@ -18,11 +18,11 @@ from knowledge_base.fusion import Candidates, Evidence, fuse, gather
 from knowledge_base.index import VectorIndex
 from knowledge_base.passage import Passage
 from knowledge_base.store import Store
-from knowledge_base.words import Pair, Words, WordScores, WordSearch
+from knowledge_base.words import Words, WordScores, WordSearch
 
 CANDIDATES = 50  # from each half of a search
 MUCH = 48  # pairs of words, from which on a query is long
-CACHED_TEXTS, CACHED_PASSAGES, CACHED_PAIRS = 2_000, 20_000, 2_000
+CACHED_TEXTS, CACHED_PASSAGES, CACHED_TITLES = 2_000, 20_000, 20_000
 
 Vector = NDArray[np.float32]
 WeightedText = tuple[str, float]
@@ -65,6 +65,11 @@ class Cache(Generic[Key, Value]):
                 self._kept.update((key, found[key]) for key in missing)
         return [found[key] for key in keys]
 
+    def clear(self) -> None:
+        """Drop everything."""
+        with self._lock:
+            self._kept.clear()
+
 
 class Prober:
     """Makes probes, and finds the candidates for them."""
@@ -73,12 +78,16 @@ class Prober:
         self._store, self._index, self._embedder = store, index, embedder
         self._words = WordSearch(store)
         self._texts: Cache[str, Vector] = Cache(CACHED_TEXTS)
-        self._pairs: Cache[str, frozenset[Pair]] = Cache(CACHED_PAIRS)
+        self._titles: Cache[str, frozenset[str]] = Cache(CACHED_TITLES)
         self._passages: Cache[tuple[str, str], _Known | None] = Cache(CACHED_PASSAGES)
 
     def vectors(self, texts: Sequence[str]) -> list[Vector]:
         """The texts' unit vectors; those that are new are embedded side by side."""
         return self._texts.get(texts, lambda missing: list(self._embedder.embed(missing)))
+
+    def forget(self) -> None:
+        """Drop the texts that were embedded: they are what users wrote."""
+        self._texts.clear()
 
     def probe(self, texts: Sequence[WeightedText]) -> Probe:
         given = [(text, weight) for text, weight in texts if weight > 0]
@@ -104,13 +113,10 @@ class Prober:
         documents = [passage.document_id for passage in passages]
         return gather([passage.id for passage in passages], documents, [one.row for one in known], vectors), passages
 
-    def shared_pairs(self, probe: Probe, passages: Sequence[Passage]) -> float:
-        """The share of the probe's pairs of words, by what the words are worth, that stand in any of the passages."""
-        texts = [f"{passage.title}\n{passage.text}" for passage in passages]
-        held = frozenset().union(*self._pairs.get(texts, lambda missing: [self._words.pairs(text) for text in missing]))
-        worth = {pair: sum(probe.scores.worth.get(stem, 0.0) for stem in pair) for pair in probe.words.pairs}
-        total = sum(worth.values())
-        return sum(value for pair, value in worth.items() if pair in held) / total if total else 0.0
+    def titles(self, passages: Sequence[Passage]) -> list[frozenset[str]]:
+        """The stems of each passage's title."""
+        given = [passage.title for passage in passages]
+        return self._titles.get(given, lambda missing: [self._words.stems(title) for title in missing])
 
     def _known(self, ids: Sequence[str]) -> "list[_Known | None]":
         """What there is to know about passages in the store's present state; None for those that are not alive."""

@@ -1,16 +1,18 @@
-"""Passages that repeat another one, word for word or nearly: a reader gains nothing from the second.
+"""Texts that repeat another one, word for word or nearly: a reader gains nothing from the second.
 
 Source: shingles: Broder, "On the resemblance and containment of documents" (1997).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 NEAR_COSINE = 0.9  # below this, passages are not compared word by word
 NEAR_OVERLAP = 0.8  # share of the shingles of the two that both hold
+COPIED = 0.5  # share of a text's shingles, from which on a text that holds them tells the same
 SHINGLE = 4  # words
 
 _WORD = re.compile(r"[^\W_]+")
@@ -29,6 +31,20 @@ def distinct(texts: Sequence[str], vectors: NDArray[np.float32], order: Iterable
         if not any(_overlap(shingles[at], shingles[other]) >= NEAR_OVERLAP for other in alike):
             kept.append(at)
             yield at
+
+
+def copied(texts: Mapping[str, str], others: Iterable[str]) -> set[str]:
+    """The keys of the texts of which one of the others holds at least half."""
+    shingles = {key: _shingles(text) for key, text in texts.items()}
+    holders: defaultdict[str, list[str]] = defaultdict(list)
+    for key, held in shingles.items():
+        for shingle in held:
+            holders[shingle].append(key)
+    found: set[str] = set()
+    for other in others:
+        shared = Counter(key for shingle in _shingles(other) if shingle in holders for key in holders[shingle])
+        found.update(key for key, count in shared.items() if count >= COPIED * len(shingles[key]))
+    return found
 
 
 def _shingles(text: str) -> frozenset[str]:

@@ -4,7 +4,7 @@ One search embeds the question (what was said before is remembered), asks Chroma
 candidate exactly by both, and drops repetitions. No model is called.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,26 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base import followup
-from knowledge_base.confidence import Clues, clues_of, probability
+from knowledge_base.confidence import Clues, clues_of, probability, said_of_titles, shared_by_document
 from knowledge_base.embeddings import Embedder
 from knowledge_base.followup import HISTORY_WEIGHT, Signals
 from knowledge_base.fusion import Candidates, Evidence, by_document
 from knowledge_base.index import VectorIndex
 from knowledge_base.passage import Hit, Passage, SearchResult, Utterance
-from knowledge_base.probe import Cache, Probe, Prober, WeightedText
+from knowledge_base.probe import Cache, Probe, Prober, Vector, WeightedText
 from knowledge_base.repetition import distinct
 from knowledge_base.store import Store
 
 THRESHOLD = 0.3  # of the confidence: below it the nearest passages are offered, and not taken for an answer
+NUDGE = 0.01  # a liked passage is moved before one that scores better by at most this share, never before more
+INDIFFERENT = 0.7  # a preference up to this one moves nothing
 MAX_QUESTION_CHARS = 2_000
 CACHED_TURNS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Every candidate of one search with its scores. `query` is the self-contained form of the question."""
+    """Every candidate of one search with its scores. `query` is the self-contained form of the question, `vector` the
+    unit vector of the question alone."""
 
     query: str
+    vector: Vector
     candidates: Candidates
     passages: tuple[Passage, ...]
     evidence: Evidence
@@ -44,11 +48,19 @@ class Ranking:
         scores: NDArray[np.float64] = self.confidence * fused / max(float(fused.max(initial=0.0)), 1e-9)
         return scores
 
-    def hits(self) -> Iterator[Hit]:
-        """The candidates that repeat none before them, best first."""
+    def liked(self, prefer: Mapping[str, float]) -> NDArray[np.float64]:
+        """(candidates,) the scores, raised by at most NUDGE of themselves for passages on liked topics."""
+        weights = np.array([prefer.get(passage.topic or "", 0.0) for passage in self.passages], np.float64)
+        liking = (np.clip(weights, INDIFFERENT, 1.0) - INDIFFERENT) / (1 - INDIFFERENT)
+        raised: NDArray[np.float64] = self.scores() * (1 + NUDGE * liking)
+        return raised
+
+    def hits(self, prefer: Mapping[str, float] | None = None) -> Iterator[Hit]:
+        """The candidates that repeat none before them, best first. `prefer` changes their order, not their scores."""
         scores = self.scores()
+        order = np.argsort(-self.liked(prefer), kind="stable") if prefer else self.evidence.order()
         texts = [passage.text for passage in self.passages]
-        for at in distinct(texts, self.candidates.vectors, self.evidence.order()):
+        for at in distinct(texts, self.candidates.vectors, order):
             yield Hit(
                 passage=self.passages[at],
                 score=float(scores[at]),
@@ -64,16 +76,24 @@ class Retriever:
         self._prober = Prober(store, index, embedder)
         self._turns: Cache[tuple[str, ...], float] = Cache(CACHED_TURNS)
 
-    def search(self, question: str, *, history: Sequence[Utterance] = (), limit: int = 6) -> SearchResult:
+    def search(
+        self,
+        question: str,
+        *,
+        history: Sequence[Utterance] = (),
+        limit: int = 6,
+        prefer: Mapping[str, float] | None = None,
+    ) -> SearchResult:
         """The passages that answer the question best, best first, at most `limit`.
 
-        `history` is what was said before, oldest first. Raises IndexMismatch, IndexUnavailable or
-        EmbeddingsUnavailable.
+        `history` is what was said before, oldest first. `prefer` says how much the reader likes a topic, 0..1, where
+        0.7 and less move nothing; it reorders passages that match about equally well (NUDGE), and neither scores nor
+        confidence know of it. Raises IndexMismatch, IndexUnavailable or EmbeddingsUnavailable.
         """
         ranking = self.rank(question, history=history)
-        hits = tuple(islice(ranking.hits(), limit))
+        hits = tuple(islice(ranking.hits(prefer), limit))
         answerable = bool(hits) and ranking.confidence >= THRESHOLD
-        return SearchResult(ranking.query, hits, ranking.confidence, answerable)
+        return SearchResult(ranking.query, hits, ranking.confidence, answerable, ranking.vector)
 
     def rank(self, question: str, *, history: Sequence[Utterance] = ()) -> Ranking:
         """All candidates for the question, scored."""
@@ -82,30 +102,33 @@ class Retriever:
         alone = self._prober.probe([(question, 1.0)])
         found = self._prober.find(alone)
         if not said:
-            return self._ranking(question, alone, found)
+            return self._ranking(question, alone, alone, found)
         weights = self._weights(said)
         context = self._prober.probe(_weighted(said, weights))
         both = [*found, *self._prober.find(context)]
         share = followup.continuation(self._signals(question, said, alone, context, both))
         if not share:
-            return self._ranking(question, alone, found)
+            return self._ranking(question, alone, alone, found)
         combined = self._prober.probe([(question, 1.0), *_weighted(said, [weight * share for weight in weights])])
-        return self._ranking(followup.readable(question, said), combined, both)
+        return self._ranking(followup.readable(question, said), alone, combined, both)
+
+    def forget(self) -> None:
+        """Drop the questions and the utterances that were kept with what they gave."""
+        self._turns.clear()
+        self._prober.forget()
 
     def signals(self, question: str, history: Sequence[Utterance]) -> Signals:
         """What tells whether the question continues the conversation, which must not be empty."""
         question, said = _cleaned(question), followup.recent(history)
         return self._past_signals(question, "", said, self._weights(said))
 
-    def _ranking(self, query: str, probe: Probe, found: Sequence[str]) -> Ranking:
+    def _ranking(self, query: str, alone: Probe, probe: Probe, found: Sequence[str]) -> Ranking:
         candidates, passages = self._prober.candidates(found)
         evidence = probe.score(candidates)
-
-        def shared_pairs(positions: Sequence[int]) -> float:
-            return self._prober.shared_pairs(probe, [passages[at] for at in positions])
-
-        clues = clues_of(candidates, evidence, probe.length, shared_pairs)
-        return Ranking(query, candidates, passages, evidence, clues, probability(clues))
+        shared = shared_by_document(candidates.documents, *probe.scores.pairs_held(candidates.rows))
+        titles = dict(zip(candidates.documents, self._prober.titles(passages), strict=True))
+        clues = clues_of(candidates, evidence, probe.length, shared, said_of_titles(titles, probe.words.words))
+        return Ranking(query, alone.vector, candidates, passages, evidence, clues, probability(clues))
 
     def _weights(self, said: Sequence[Utterance]) -> list[float]:
         """How much each utterance belongs to the last one: a question that opened a new subject cut off what came

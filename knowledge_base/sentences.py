@@ -78,7 +78,9 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _STRONG = re.compile(r"(?<!\\)(\*\*\*|\*\*|~~)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
 _STARS = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*]+?)(?<=[^\s\\])\*(?![\w*])")
 _UNDERSCORES = re.compile(r"(?<![\w\\])(__?)(?=[^\s_])(.+?)(?<=[^\s\\_])\1(?!\w)")
-_STRAY = re.compile(r"(?<![\\*\w])\*\*(?=\S)|(?<=[^\s\\*])\*\*(?!\w)")
+_STRAY = re.compile(  # half of a pair: what was emphasised went on beyond this sentence
+    r"(?<![\\*\w])\*\*(?=\S)|(?<=[^\s\\*])\*\*(?!\w)|\A\*(?=[^\s*][^*]*\Z)|(?<=[.!?…])\*\Z"
+)
 _HEADING_ID = re.compile(r"\s*\{#[^\s{}]+\}\s*$")
 _QUOTE_PREFIX = re.compile(r"(?m)^[ \t]*(?:>[ \t]?)+")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -514,8 +516,11 @@ def _split_cells(row: str) -> list[str]:
 
 
 def _named_cells(header: list[str], cells: list[str]) -> str:
-    """A row in words. A first column without a name holds the names of the rows: it opens the row instead."""
-    names = header + [""] * (len(cells) - len(header))
+    """A row in words. A first column without a name holds the names of the rows: it opens the row instead.
+
+    A name ends at its colon: what follows ("Example: 20 hours a week") is about the table, not about each of its cells.
+    """
+    names = [name.partition(": ")[0] for name in header] + [""] * (len(cells) - len(header))
     named = [f"{name}: {cell}" if name else cell for name, cell in zip(names, cells, strict=False) if cell]
     opens = len(named) > 1 and bool(header) and not header[0] and bool(cells[0])
     return f"{named[0]} – {'; '.join(named[1:])}" if opens else "; ".join(named)

@@ -199,6 +199,11 @@ class Store:
             row = connection.execute(f"SELECT {_DOCUMENT} FROM documents WHERE id = ?", (id,)).fetchone()  # noqa: S608
         return _document(row) if row else None
 
+    def documents(self) -> list[Document]:
+        """Every document, ordered by id."""
+        with self.reading() as connection:
+            return [_document(row) for row in connection.execute(f"SELECT {_DOCUMENT} FROM documents ORDER BY id")]  # noqa: S608
+
     def document_passages(self, document_id: str, *, first: int = 0, last: int | None = None) -> list[Passage]:
         """The document's passages in reading order; `first` and `last` (inclusive) are ordinals."""
         query = f"SELECT {_PASSAGE} FROM passages WHERE document_id = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal"  # noqa: S608

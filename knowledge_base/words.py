@@ -28,6 +28,8 @@ MAX_WORDS = 64  # distinct words that a query is scored by; the weightiest, then
 MAX_PAIRS = 64
 CACHED_POSTINGS = 4_000_000  # rows, about 16 bytes each
 
+NOWHERE: Rows = np.empty(0, np.int64)
+
 Pair = tuple[str, str]
 Key = TypeVar("Key", str, Pair)
 Value = TypeVar("Value")
@@ -43,11 +45,24 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class WordScores:
-    """How well each row matches, `by_row[row]` in 0..1, and what each word of the query is worth: its rarity times its
-    weight."""
+    """How well each row matches, `by_row[row]` in 0..1; what each word of the query is worth: its rarity times its
+    weight; and where each of its pairs stands."""
 
     by_row: NDArray[np.float64]
     worth: Mapping[str, float]
+    pairs: Mapping[Pair, Rows]
+
+    def pairs_held(self, rows: Rows) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """(pairs, rows) which of the query's pairs each of these rows holds, and (pairs,) what each is worth: its two
+        words. Row -1 holds none."""
+        held = np.zeros((len(self.pairs), len(rows)), np.bool_)
+        place = np.full(max(len(self.by_row), int(rows.max(initial=-1)) + 1), -1, np.int64)
+        place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+        for number, standing in enumerate(self.pairs.values()):
+            at = place[standing]
+            held[number, at[at >= 0]] = True
+        worth = [sum(self.worth.get(stem, 0.0) for stem in pair) for pair in self.pairs]
+        return held, np.array(worth, np.float64)
 
     def best_rows(self, limit: int) -> list[int]:
         """The rows that match best, best first; only rows that match at all."""
@@ -86,10 +101,9 @@ class WordSearch:
             {key: (pair, _saturated(weight)) for key, (pair, weight) in _weightiest(pairs.items(), MAX_PAIRS)},
         )
 
-    def pairs(self, text: str) -> frozenset[Pair]:
-        """The stems that follow each other in a text, whatever stop words stand between them."""
-        stems = [stem for word in content_words(text) if (stem := self._stemmer.stem(word))]
-        return frozenset(pairwise(stems))
+    def stems(self, text: str) -> frozenset[str]:
+        """The stems of a text's content words."""
+        return frozenset(stem for word in content_words(text) if (stem := self._stemmer.stem(word)))
 
     def search(self, query: Words) -> WordScores:
         """Every passage's score for the query."""
@@ -173,6 +187,7 @@ class _Tally:
         self._most = 0.0
         self._worth: dict[str, float] = {}
         self._unknown: set[str] = set()
+        self._pairs: dict[Pair, Rows] = {}
 
     def add_word(self, stem: str, word: str, weight: float) -> None:
         found = self._snapshot.posting(self._connection, stem, word)
@@ -183,17 +198,16 @@ class _Tally:
             self._unknown.add(stem)
 
     def add_pair(self, key: Pair, pair: Pair, weight: float) -> None:
-        """Pairs that stand nowhere count for nothing: most words that meet in a question never met in a document."""
-        if self._unknown.intersection(key):
-            return
-        rows = self._snapshot.near(self._connection, key, pair)
+        """Pairs that stand nowhere score nothing: most words that meet in a question never met in a document."""
+        known = not self._unknown.intersection(key)
+        rows = self._pairs[key] = self._snapshot.near(self._connection, key, pair) if known else NOWHERE
         if len(rows):
             worth = PAIR_SHARE * weight * lexical.rarity(len(rows), self._snapshot.count)
             self._sums[rows] += worth
             self._most += worth
 
     def scores(self) -> WordScores:
-        return WordScores(self._sums / self._most if self._most else self._sums, self._worth)
+        return WordScores(self._sums / self._most if self._most else self._sums, self._worth, self._pairs)
 
 
 def _remember(cache: LRUCache[Key, Value], key: Key, value: Value) -> None:

@@ -44,6 +44,8 @@ def test_the_report_is_json(tmp_path: Path):
     assert report["fused"].keys() == {"nDCG@10", "Recall@10", "MRR"}
     assert report["no answer"]["answered"] + report["no answer"]["unanswered"] == 8
     assert 0 <= report["no answer"]["auroc"] <= 1
+    assert report["no answer"]["copied"] == 0
+    assert report["no answer"]["auroc_without_copies"] == report["no answer"]["auroc"]
 
 
 def test_the_run_file_ranks_documents_best_first(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from knowledge_base.repetition import distinct
+from knowledge_base.repetition import copied, distinct
 
 TEXT = "Escrow is a holding account between client and freelancer. The client pays in before work starts."
 
@@ -34,3 +34,14 @@ def test_short_texts_are_compared_whole():
 def test_the_same_words_far_apart_in_meaning_are_not_compared():
     vectors = np.array([[1, 0], [0, 1]], np.float32)
     assert list(distinct([TEXT, TEXT], vectors, [0, 1])) == [0, 1]
+
+
+def test_a_text_is_copied_where_another_holds_half_of_it():
+    others = ["Something else.", f"News of today. {TEXT} Read on."]
+    texts = {
+        "same": TEXT,
+        "half": TEXT + " " + "Then there is more, " * 3,
+        "new": "The office opens at nine in winter.",
+    }
+    assert copied(texts, others) == {"same", "half"}
+    assert copied(texts, []) == set()

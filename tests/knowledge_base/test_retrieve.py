@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,7 +15,7 @@ from knowledge_base.embeddings import MiniLmEmbedder
 from knowledge_base.index import VectorIndex
 from knowledge_base.ingest import index_documents
 from knowledge_base.passage import Document, SearchResult, Utterance
-from knowledge_base.retrieve import Retriever
+from knowledge_base.retrieve import INDIFFERENT, NUDGE, Retriever
 from knowledge_base.store import Store
 
 ARTICLES = Path(__file__).parents[2] / "knowledge_base" / "articles"
@@ -275,3 +276,49 @@ def test_what_was_said_is_embedded_once(articles: Knowledge):
     first = len(counting.texts)
     retriever.search("and then?", history=[*history, Utterance("user", "why?"), Utterance("assistant", "Because.")])
     assert counting.texts[first:] == ["and then?", "Because."]
+
+
+def test_the_question_s_own_vector_comes_along_without_what_was_said_before(articles: Knowledge):
+    alone = articles.embedder.embed_query("and on weekends?")
+    result = articles.retriever.search("and on  weekends?", history=articles.after(ESCROW[0]))
+    assert result.vector is not None
+    np.testing.assert_allclose(result.vector, alone, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory, embedder: MiniLmEmbedder) -> Iterator[Knowledge]:
+    """Two pages that answer alike, on different topics, and one about something else."""
+    texts = {
+        "monday": "On Monday parking costs five euros a day; pay at the machine.",
+        "tuesday": "On Tuesday parking costs five euros a day; pay at the machine.",
+        "food": "The canteen serves soup and bread from noon.",
+    }
+    documents = [replace(_document(topic, text), topic=topic, title="Page") for topic, text in texts.items()]
+    knowledge = Knowledge(tmp_path_factory.mktemp("twins"), documents, embedder)
+    yield knowledge
+    knowledge.close()
+
+
+def test_of_passages_that_match_alike_the_preferred_topic_comes_first(twins: Knowledge):
+    question = "How much does parking cost a day, and where do I pay?"
+    plain = twins.retriever.search(question)
+    first, second = (hit.passage.topic for hit in plain.hits[:2])
+    assert {first, second} == {"monday", "tuesday"}
+    nudged = twins.retriever.search(question, prefer={second: 1.0})  # type: ignore[dict-item]
+    assert [hit.passage.topic for hit in nudged.hits[:2]] == [second, first]
+    assert (nudged.confidence, set(nudged.hits)) == (plain.confidence, set(plain.hits))
+    assert twins.retriever.search(question, prefer={second: INDIFFERENT}) == plain  # type: ignore[dict-item]
+
+
+def test_no_preference_lifts_what_matches_clearly_less(twins: Knowledge):
+    prefer = {"food": 50.0, "monday": -1.0}  # beyond what is allowed, and still bounded
+    result = twins.retriever.search("How much does parking cost a day?", prefer=prefer)
+    assert result.hits[-1].passage.topic == "food"
+    for place, hit in enumerate(result.hits):
+        overtaken = [later.score for later in result.hits[place + 1 :]]
+        assert all(score <= hit.score * (1 + NUDGE) + 1e-9 for score in overtaken)
+
+
+def test_a_preference_for_unknown_topics_changes_nothing(articles: Knowledge):
+    plain = articles.retriever.search(ESCROW[0])
+    assert articles.retriever.search(ESCROW[0], prefer={"sailing": 1.0}) == plain

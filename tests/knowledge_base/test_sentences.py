@@ -88,6 +88,10 @@ def test_a_column_of_names_opens_the_row():
     assert shown("| | Hourly |\n|---|---|\n| Review | 3 days |") == ["Review – Hourly: 3 days"]
 
 
+def test_the_name_of_a_column_ends_at_its_colon():
+    assert shown("| Item | Example: Team plan |\n|---|---|\n| Fee | €60 |") == ["Item: Fee; Example: €60"]
+
+
 def test_rows_cut_from_a_table_have_no_names():
     assert shown("| Team | €49 |\n| Free | €0 |") == ["Team; €49", "Free; €0"]
 
@@ -145,6 +149,14 @@ def test_prose_is_kept_whole(sentences, gap):
     text = gap.join("The " + " ".join(sentence) + " end." for sentence in sentences)
     assert re.sub(r"\s+", "", "".join(text[unit.start : unit.end] for unit in units(text))) == re.sub(r"\s+", "", text)
     assert len(units(text)) == len(sentences)
+
+
+def test_emphasis_around_several_sentences_leaves_no_stars():
+    assert [unit.text for unit in units("*Who did it? Since when?* The log tells.")] == [
+        "Who did it?",
+        "Since when?",
+        "The log tells.",
+    ]
 
 
 @given(markdown)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,8 +88,8 @@ def test_a_pasted_log_is_bounded(store: Store):
     assert "kei" in words.words  # said most often
 
 
-def test_pairs_pass_over_stop_words(store: Store):
-    assert WordSearch(store).pairs("Refund of the fees?") == {("refund", "fee")}
+def test_a_title_is_its_content_words(store: Store):
+    assert WordSearch(store).stems("Refund of the fees?") == {"refund", "fee"}
 
 
 def test_content_words_keep_abbreviations():
@@ -102,3 +103,15 @@ def test_content_words_come_from_the_text(text: str):
         word in text or "plusplus" in word or "sharp" in word or "z" in word or "or" in word
         for word in content_words(text)
     )
+
+
+def test_each_passage_tells_which_pairs_it_holds(store: Store):
+    search = WordSearch(store)
+    scores = search.search(search.analyse([("service fee, five days, blue moon", 1.0)]))
+    rows = search.rows_of(["refund", "fee", "key"])
+    held, worth = scores.pairs_held(np.array([rows["refund"], rows["fee"], rows["key"], -1]))
+    pairs = list(scores.pairs)
+    assert held[pairs.index(("servic", "fee"))].tolist() == [True, True, False, False]
+    assert held[pairs.index(("five", "dai"))].tolist() == [True, False, False, False]
+    assert not held[pairs.index(("blue", "moon"))].any()
+    assert (worth > 0).all()

@@ -1,0 +1,50 @@
+"""Trees leave scikit-learn as they were, and questions are split so that no document is on both sides."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from agent.relevance import Trees, candidates
+from benchmarks.fit_relevance import FIRST, PARTS, exported, make_example, parts, quoted
+from knowledge_base.question_set import Question
+from tests.agent.test_compose import found, source
+
+QUESTION = Question("q", "How long?", (), {"a.md": 1.0}, "The client has 7 days, or it is released.")
+
+
+def test_exported_trees_predict_what_the_model_predicts():
+    chance = np.random.default_rng(0)
+    rows = chance.normal(size=(400, 5))
+    labels = (rows[:, 0] + rows[:, 1] * rows[:, 2] > 0).astype(int)
+    model = HistGradientBoostingClassifier(**FIRST | {"max_iter": 20}).fit(rows, labels)
+    ours = Trees(**exported(model)).predict(rows)
+    np.testing.assert_allclose(ours, model.predict_proba(rows)[:, 1], atol=2e-3)
+
+
+def test_questions_that_share_a_document_stay_together():
+    asked = [Question(str(n), "?", (), {f"{n // 2}.md": 1.0}) for n in range(40)]
+    asked.append(replace(asked[0], relevant={"0.md": 1.0, "7.md": 1.0}))
+    number = parts(asked)
+    assert set(number) == set(range(PARTS))
+    assert all(number[n] == number[n + 1] for n in range(0, 40, 2))
+    assert number[0] == number[14] == number[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "document", "share"),
+    [
+        ("The client has 7 days.", "a.md", 1.0),
+        ("The client has 7 days or more than that.", "a.md", 5 / 8),
+        ("Pigeons have a client.", "a.md", 0.0),
+        ("The client has 7 days.", "b.md", 0.0),
+    ],
+)
+def test_a_unit_is_quoted_by_the_words_that_follow_each_other_in_the_answer(text, document, share):
+    (one,) = candidates([source(text, document=document)])
+    assert quoted(one, QUESTION) == pytest.approx(share)
+
+
+def test_a_search_that_found_nothing_is_no_example_of_anything():
+    assert len(make_example(QUESTION, found()).rows) == 0
