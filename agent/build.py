@@ -67,7 +67,7 @@ async def open_assistant(
         knowledge.require_embedder()
         saver = await _open_saver(stack, settings)
         stores = await _open_stores(stack, settings, knowledge)
-        warming = asyncio.create_task(_warm_up(knowledge, stores.topics))
+        warming = asyncio.create_task(_warm_up(knowledge))
         stack.push_async_callback(lambda: warming)
         nodes, tools = await _open_nodes(stack, settings, knowledge, stores, model)
         assistant = Assistant(
@@ -95,11 +95,10 @@ async def _open_saver(stack: AsyncExitStack, settings: Settings) -> NewestOnlySa
     return await stack.enter_async_context(open_checkpoints(settings.data_dir / "checkpoints.db"))
 
 
-async def _warm_up(knowledge: KnowledgeBase, topics: CurrentTopics) -> None:
+async def _warm_up(knowledge: KnowledgeBase) -> None:
     """Beside the rest of the start. What fails here fails again in a turn, which then says so to its user."""
     try:
         await asyncio.to_thread(knowledge.warm_up)
-        topics()
     except AttuneError as error:
         log.warning("searches will fail: %s", error)
 
@@ -135,6 +134,7 @@ async def _open_stores(stack: AsyncExitStack, settings: Settings, knowledge: Kno
     profiles = ProfileStore(engine, half_life_days=settings.profile_half_life_days)
     taxonomy = Taxonomy(engine)
     topics = CurrentTopics(taxonomy, partial(_embed_aside, knowledge.embedder), knowledge.topics)
+    topics.start()
     stack.push_async_callback(topics.aclose)
     return _Stores(
         conversations=conversations,

@@ -17,6 +17,7 @@ from pathlib import Path
 from knowledge_base import lexical
 from knowledge_base.errors import IndexMismatch
 from knowledge_base.passage import Document, Passage
+from knowledge_base.write_ahead import write_ahead
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT = 10_000  # milliseconds that a statement waits for another process's transaction
@@ -332,7 +333,7 @@ class Store:
         # A connection serves one thread at a time, but not always the same one.
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        write_ahead(connection)
         connection.execute(
             "PRAGMA synchronous = FULL"
         )  # a commit that was acted upon in the vectors survives a power cut

@@ -1,6 +1,7 @@
 """The engine, the tables and their migrations. SQL that differs between SQLite and PostgreSQL stays in this file."""
 
 import asyncio
+import logging
 import math
 import sqlite3
 from collections.abc import AsyncIterator
@@ -32,12 +33,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import await_only
 
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "secure_delete=ON")
+from knowledge_base.write_ahead import write_ahead
+
+PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "secure_delete=ON")
+PATIENCE = 5.0
+"""Seconds that closing waits for what still reads or writes."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0007"
 """The newest revision in `migrations/versions`; a test compares the two."""
+
+
+log = logging.getLogger(__name__)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -121,7 +130,22 @@ async def open_database(url: str) -> AsyncIterator[AsyncEngine]:
         await _migrate(engine)
         yield engine
     finally:
+        await _all_returned(engine)
         await engine.dispose()
+
+
+async def _all_returned(engine: AsyncEngine) -> None:
+    """Wait for reads that somebody left behind, such as a turn that was stopped: a connection that is lent when its
+    pool is disposed of is dropped open."""
+    pool = engine.pool
+    if not isinstance(pool, QueuePool):  # SQLite in memory: one connection, which nobody is lent
+        return
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while pool.checkedout():  # noqa: ASYNC110 - the pool tells nobody when the last one is back
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        log.warning("%d database connections were still in use at the end, after %g s", pool.checkedout(), PATIENCE)
 
 
 class _OneWriter:
@@ -168,6 +192,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     `secure_delete=ON` overwrites what is deleted instead of only marking its place as free.
     """
     cursor = connection.cursor()
+    write_ahead(cursor)
     for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     try:

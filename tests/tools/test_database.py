@@ -1,13 +1,18 @@
 """Migrations and tables say the same, and opening twice changes nothing."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tools import database
 from tools.database import HEAD, MIGRATIONS, _prepare_sqlite, metadata, open_database
 
 
@@ -28,6 +33,34 @@ async def test_migrations_make_the_tables_that_the_code_uses(tmp_path: Path):
 async def test_the_database_can_do_the_arithmetic_of_fading(engine):
     async with engine.connect() as connection:
         assert (await connection.exec_driver_sql("SELECT power(0.5, 3.0)")).scalar() == 0.125
+
+
+async def test_closing_waits_for_a_read_that_somebody_left_behind(database_url: str):
+    begun = asyncio.Event()
+
+    async def read(engine: AsyncEngine) -> int:
+        async with engine.connect() as connection:
+            begun.set()
+            await asyncio.sleep(0.05)
+            found: int = (await connection.execute(text("SELECT 7"))).scalar_one()
+            return found
+
+    async with open_database(database_url) as engine:
+        reading = asyncio.ensure_future(read(engine))
+        await begun.wait()
+    assert reading.done()
+    assert reading.result() == 7
+
+
+async def test_a_read_that_never_ends_is_named_and_left(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(database, "PATIENCE", 0.02)
+    async with open_database(database_url) as engine:
+        left_open = await engine.connect()
+    assert "1 database connections were still in use" in caplog.text
+    await left_open.invalidate()
+    await left_open.close()
 
 
 def test_a_sqlite_without_mathematics_is_given_some():

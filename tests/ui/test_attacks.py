@@ -356,7 +356,6 @@ async def test_what_is_no_request_is_answered_by_nothing_of_ours(closed_settings
 
 
 async def test_an_error_says_nothing_of_the_inside(attacked: Attacked):
-    await attacked.assistant._conversations._engine.dispose()
     broken = ScriptedAssistant(lambda turn: 1 / 0)  # type: ignore[arg-type,return-value]
     attacked.app.state.assistant_provider._assistant = broken
     response = await attacked.ask("ada", "Hi")

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +31,7 @@ from tools.predictor.stored import ModelFolder
 from tools.predictor.topics import TopicModel
 from tools.predictor.training import Trained, cases_of, train
 from tools.predictor.users import UserStore
+from tools.rounds import Rounds
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +118,7 @@ class Predictor:
         self._deadline, self._fewest, self._taxonomy = deadline, fewest, taxonomy
         self._tasks: set[asyncio.Task[Any]] = set()
         self._training = asyncio.Lock()
+        self._learning: Rounds | None = None
 
     async def open(self) -> None:
         """Load the model that serves. A damaged one is left aside, with a warning: the counts answer until training."""
@@ -128,16 +129,14 @@ class Predictor:
 
     def start(self, *, every: float = EVERY) -> None:
         """Count now, and every so many seconds settle outcomes and learn, in the background."""
-        self._soon(self._keep_learning(every), name="learning")
+        self._learning = Rounds(self._learn, every=every, name="the predictor learns")
+        self._learning.start()
 
     async def aclose(self) -> None:
         """Write what is still to be written, and stop."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            if task.get_name() == "learning":
-                task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
+        if self._learning is not None:
+            await self._learning.aclose()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for rung in self._rungs:
             if isinstance(rung, KumoRung):
                 await rung.aclose()
@@ -315,17 +314,12 @@ class Predictor:
         await self.settle()
         return report(await self._log.outcomes())
 
-    async def _keep_learning(self, every: float) -> None:
-        while True:
-            try:
-                await self.settle()
-                changed = [head for head, found in (await self.drift()).items() if found.noticed]
-                if changed:
-                    log.warning("the world has changed for %s: learning anew", " and ".join(changed))
-                await self.train(drifted=bool(changed))
-            except (SQLAlchemyError, OSError, AttuneError) as error:
-                log.warning("the predictor could not learn: %s", error)
-            await asyncio.sleep(every)
+    async def _learn(self) -> None:
+        await self.settle()
+        changed = [head for head, found in (await self.drift()).items() if found.noticed]
+        if changed:
+            log.warning("the world has changed for %s: learning anew", " and ".join(changed))
+        await self.train(drifted=bool(changed))
 
     # One user's data
 
@@ -347,16 +341,16 @@ class Predictor:
 
     async def idle(self) -> None:
         """Wait until what was started in the background is written."""
-        while writing := [task for task in self._tasks if task.get_name() != "learning"]:
-            await asyncio.gather(*writing)
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
 
     def _dropped(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.warning("a prediction that came too late: %s: %s", type(error).__name__, error)
 
-    def _soon(self, work: Coroutine[Any, Any, None], name: str = "writing") -> None:
-        task = asyncio.create_task(work, name=name)
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -1,17 +1,14 @@
 """The topic model of the taxonomy as it stands: learned again, in the background, when the taxonomy has changed."""
 
 import asyncio
-import logging
-import time
 from collections.abc import Callable, Iterable
 
 from tools.profile.taxonomy import Taxonomy
 from tools.profile.topics import Embed, TopicModel, fit_topics
+from tools.rounds import Rounds
 
 CHECK_EVERY = 30.0
 """Seconds between two looks at the taxonomy, which other processes may change too."""
-
-log = logging.getLogger(__name__)
 
 
 class CurrentTopics:
@@ -30,13 +27,14 @@ class CurrentTopics:
         self._model = fit_topics((), embed)
         self._categories: dict[str, str] = {}
         self._version: str | None = None
-        self._looked = float("-inf")
-        self._looking: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self.refresh, every=CHECK_EVERY, name="topics follow the taxonomy")
+
+    def start(self) -> None:
+        """Look at the taxonomy now, and then again and again."""
+        self._rounds.start()
 
     def __call__(self) -> TopicModel:
         """The model; one that knows no topic until the first has been learned. Never waits."""
-        if self._looking is None and time.monotonic() - self._looked >= CHECK_EVERY:
-            self._looking = asyncio.create_task(self._look())
         return self._model
 
     def facet_of(self, name: str) -> str:
@@ -55,14 +53,4 @@ class CurrentTopics:
 
     async def aclose(self) -> None:
         """Stop looking."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
-
-    async def _look(self) -> None:
-        try:
-            await self.refresh()
-        except Exception:  # the boundary of a background task: the last model goes on, the next look tries again
-            log.exception("the taxonomy could not be followed")
-        finally:
-            self._looked, self._looking = time.monotonic(), None
+        await self._rounds.aclose()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import event, insert, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.tools.predictor.test_ladder import Faulty
@@ -188,10 +188,17 @@ async def test_a_database_that_is_gone_costs_only_the_prediction(
 
 
 async def test_learning_in_the_background_ends_with_the_service(engine: AsyncEngine, tmp_path: Path):
+    asked: list[str] = []
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *found: asked.append(found[2]))
     service = Predictor(engine, tmp_path)
     service.start(every=0.01)
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(10):
+        while sum("predictions" in statement for statement in asked) < 4:  # noqa: ASYNC110 - several rounds
+            await asyncio.sleep(0.01)
     await service.aclose()
+    until_closed = len(asked)
+    await asyncio.sleep(0.05)
+    assert len(asked) == until_closed
 
 
 def test_users_are_read_with_the_types_that_their_columns_have(tmp_path: Path):
