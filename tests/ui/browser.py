@@ -1,6 +1,7 @@
 """A real browser on a real server: what tests of the page share."""
 
 import asyncio
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.ui.live import serving
 
@@ -23,6 +24,10 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+PENDING = "pending"
+"""The key of a question that the server has not taken up yet."""
 
 
 def chromium() -> str:
@@ -98,11 +103,20 @@ class Visit:
 
     def ask(self, text: str) -> None:
         """Ask by keyboard, and wait for the end of the answer."""
-        before = self.page.locator("article").count()
-        box = self.page.get_by_role("textbox", name="Your question")
-        box.fill(text)
-        box.press("Enter")
-        self.page.locator("article").nth(before).wait_for()
+        with self.answering():
+            box = self.page.get_by_role("textbox", name="Your question")
+            box.fill(text)
+            box.press("Enter")
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Wait until what is done inside has brought another last answer, and all of it."""
+        shown = [key for one in self.page.locator("article").all() if (key := one.get_attribute("data-key"))]
+        another = "".join(f"(?!{re.escape(key)}$)" for key in [*shown, PENDING])
+        yield
+        expect(self.page.locator("article").last).to_have_attribute(
+            "data-key", re.compile(f"^{another}.+"), timeout=10_000
+        )
         self.finished()
 
     def finished(self) -> None:

@@ -110,8 +110,8 @@ def test_a_question_by_keyboard_is_answered_with_sources_that_open(visit: Visit)
     page.keyboard.press("Enter")
     expect(page.get_by_role("textbox", name="Your question")).to_be_focused()
     page.keyboard.type("How does escrow work?")
-    page.keyboard.press("Enter")
-    visit.finished()
+    with visit.answering():
+        page.keyboard.press("Enter")
     assert "Money is held in escrow" in visit.last
     expect(page.locator("article .steps summary")).to_contain_text("Searching the documents2 passages from 2 articles")
     panel = page.locator("details[data-source='2']")
@@ -125,9 +125,9 @@ def test_a_question_by_keyboard_is_answered_with_sources_that_open(visit: Visit)
 def test_a_follow_up_and_a_rating_are_there_again_after_a_reload(visit: Visit, assistant: Remembering) -> None:
     page = visit.page
     visit.ask("How does escrow work?")
-    page.get_by_role("button", name="When is the money released?").click()
+    with visit.answering():
+        page.get_by_role("button", name="When is the money released?").click()
     expect(page.locator("article")).to_have_count(2)
-    visit.finished()
     expect(page.get_by_role("textbox", name="Your question")).to_be_focused()
     like = page.locator("article").last.get_by_role("button", name="Helpful", exact=True)
     like.press("Enter")
@@ -184,8 +184,8 @@ def test_a_message_that_is_too_long_stays_in_the_box(visit: Visit, assistant: Re
     box.fill("   ")
     box.press("Enter")
     box.fill("Short\nand clear")
-    box.press("Enter")
-    visit.finished()
+    with visit.answering():
+        box.press("Enter")
     expect(page.locator("[data-question]")).to_have_text(["Short\nand clear"], use_inner_text=True)
     expect(page.get_by_role("alert").filter(has_text="at most")).to_have_count(0)
 
@@ -210,11 +210,11 @@ def test_editing_a_question_replaces_it_and_what_came_after(visit: Visit) -> Non
     editor = page.locator("form.editing textarea")
     expect(editor).to_be_focused()
     editor.fill("Better question")
-    editor.press("Enter")
-    expect(page.locator("[data-question]")).to_have_text(["Better question"])
-    visit.finished()
-    page.get_by_role("button", name="Answer again").click()
-    visit.finished()
+    with visit.answering():
+        editor.press("Enter")
+        expect(page.locator("[data-question]")).to_have_text(["Better question"])
+    with visit.answering():
+        page.get_by_role("button", name="Answer again").click()
     page.reload()
     expect(page.locator("[data-question]")).to_have_text(["Better question"])
 
@@ -226,8 +226,8 @@ def test_conversations_are_listed_opened_and_deleted(visit: Visit) -> None:
     expect(nav.locator("[aria-current=page]")).to_have_text("About fees")
     nav.get_by_role("button", name="New conversation", exact=True).click()
     expect(page.get_by_role("heading", name="Fernhollow Help")).to_be_visible()
-    page.get_by_role("button", name="What does it cost?").click()
-    visit.finished()
+    with visit.answering():
+        page.get_by_role("button", name="What does it cost?").click()
     expect(nav.get_by_role("link")).to_have_count(2)
     page.go_back()
     expect(page.locator("[data-question]")).to_have_text(["About fees"])

@@ -144,10 +144,10 @@ def test_a_receipt_says_what_was_used_and_not_this_mutes_it(visit: Visit) -> Non
     panel(visit).get_by_role("button", name="Allow short again").press("Enter")
     expect(receipt.get_by_role("button", name=re.compile("^Not this"))).to_have_text("Not this")
     expect(line(visit, "facts", "short")).to_be_visible()
-    receipt.get_by_role("button", name="Answer without my profile").press("Enter")
+    with visit.answering():
+        receipt.get_by_role("button", name="Answer without my profile").press("Enter")
     last = visit.page.locator("article").last
     expect(last.locator(".receipt-part")).to_contain_text("Answered without your profile")
-    visit.finished()
     expect(last.locator(".receipt")).to_have_count(0)
     expect(visit.page.locator("article")).to_have_count(2)
 

@@ -93,9 +93,9 @@ def test_a_strangers_first_conversation(chrome: Browser, settings: Settings) -> 
         page.locator("article").first.hover()
         page.locator("article").first.get_by_role("button", name="Edit this question").click()
         page.locator("form.editing textarea").fill("Who may approve a payment?")
-        page.keyboard.press("Enter")
+        with visit.answering():
+            page.keyboard.press("Enter")
         expect(page.locator("[data-question]")).to_have_text(["Who may approve a payment?"])
-        visit.finished()
         assert "finance managers" in visit.last
         page.get_by_role("navigation").get_by_role("button", name="Delete conversation").press("Enter")
         page.get_by_role("dialog").get_by_role("button", name="Delete").press("Enter")

@@ -39,7 +39,9 @@ class Upkeep:
         self._seen: str | None = None
         self._rounds = (
             Rounds(self.look, every=CHECK_EVERY, name="suggestions follow the articles"),
-            Rounds(recommender.retrain, every=retrain_hours * 3600, first=SETTLED, name="suggestions learn from the log"),
+            Rounds(
+                recommender.retrain, every=retrain_hours * 3600, first=SETTLED, name="suggestions learn from the log"
+            ),
         )
 
     def start(self) -> None:
