@@ -28,7 +28,7 @@ from knowledge_base.passage import Utterance
 from tools.conversations import Conversation, ConversationStore, StoredExchange
 from tools.predictor.service import Predictor
 from tools.profile.held import Forgotten
-from tools.profile.store import FacetsOf, ProfileStore
+from tools.profile.store import ProfileStore
 from tools.profile.taxonomy import Taxonomy
 from tools.recommender.service import Recommender
 from tools.turn import TurnContext, new_id
@@ -89,7 +89,7 @@ class Assistant:
     """Runs turns and keeps their transcripts. Safe for many turns at once; those of one conversation queue up.
 
     `profiles` and `taxonomy` are what doorways show and correct; `profiles` takes the verified user id, and after an
-    edit of the taxonomy `follow_taxonomy` has the next turn use it. `facets_of` says what items are about.
+    edit of the taxonomy `follow_taxonomy` has the next turn use it.
     """
 
     watch: Watch | None = None
@@ -102,7 +102,6 @@ class Assistant:
         conversations: ConversationStore,
         profiles: ProfileStore,
         taxonomy: Taxonomy,
-        facets_of: FacetsOf,
         recommender: Recommender,
         predictor: Predictor,
         states: States,
@@ -116,7 +115,6 @@ class Assistant:
         self._conversations = conversations
         self.profiles = profiles
         self.taxonomy = taxonomy
-        self.facets_of = facets_of
         self.recommender = recommender
         self.predictor = predictor
         self._states = states
@@ -287,7 +285,7 @@ class Assistant:
             await asyncio.gather(self.recommender.idle(), self.predictor.idle())
             rows = await self.profiles.forget(user_id)
             await self.recommender.forget(user_id)
-            await self.predictor.forget(user_id)
+            self.predictor.forget(user_id)
             left = await self._states.held(threads)
         return Forgotten({**rows.before, STATES: states}, {**rows.after, STATES: left})
 

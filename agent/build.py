@@ -76,7 +76,6 @@ async def open_assistant(
             conversations=stores.conversations,
             profiles=stores.profiles,
             taxonomy=stores.taxonomy,
-            facets_of=stores.recommender.catalogue.facets_of,
             recommender=stores.recommender,
             predictor=stores.predictor,
             states=saver,
@@ -152,7 +151,7 @@ async def _open_recommender(
     stack: AsyncExitStack, settings: Settings, engine: AsyncEngine, profiles: ProfileStore, knowledge: KnowledgeBase
 ) -> Recommender:
     redis = settings.redis_url.get_secret_value() if settings.redis_url else None
-    folder = settings.data_dir / "models" / "recommender"
+    folder = settings.models_dir / "recommender"
 
     async def embed(texts: Sequence[str]) -> Vectors:
         return await asyncio.to_thread(_embed_aside, knowledge.embedder, texts)
@@ -181,7 +180,7 @@ async def _open_predictor(
         rungs.append(KumoRung(HistoryReader(engine).around, api_key=settings.kumo_api_key.get_secret_value()))
     predictor = Predictor(
         engine,
-        settings.data_dir / "models" / "predictor",
+        settings.models_dir / "predictor",
         thresholds=Thresholds(
             act_above=settings.predict_act_above,
             discounts=settings.offer_discounts,

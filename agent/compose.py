@@ -18,7 +18,7 @@ from agent.asked import asks, asks_for_all, compares, names_language, paragraph,
 from agent.relevance import Candidate, candidates, relevance, terms
 from agent.small_talk import small_talk
 from knowledge_base.passage import Utterance
-from tools.sources import Found, Source
+from tools.sources import Found, Source, linked
 
 __all__ = ["Answer", "compose", "follow_ups", "unanswered"]
 
@@ -103,14 +103,9 @@ def unanswered(sources: Sequence[Source]) -> Answer:
     nearest = list(first_of.values())[:NEAREST]
     if not nearest:
         return Answer(f"{NO_ANSWER} {ASK_OTHERWISE}", answered=False)
-    lines = [f"- {_linked(source)} [{source.number}]" for source in nearest]
+    lines = [f"- {linked(source.title or source.document_id, source.url)} [{source.number}]" for source in nearest]
     text = "\n".join([NEAREST_ARTICLES, "", *lines])
     return Answer(text, tuple(source.number for source in nearest), answered=False)
-
-
-def _linked(source: Source) -> str:
-    title = re.sub(r"([\[\]\\])", r"\\\1", " ".join(source.title.split())) or source.document_id
-    return f"[{title}]({source.url})" if source.url and not re.search(r"[\s()<>]", source.url) else title
 
 
 # What may be quoted

@@ -105,3 +105,8 @@ class Settings(BaseSettings):
     slack_url: str = Field("https://slack.com/api/", description="Slack's Web API; another one for GovSlack or tests")
     discord_token: SecretStr | None = Field(None, description="The bot's token")
     discord_follow_ups: bool = Field(False, description="Answer in its threads without a mention; privileged intent")
+
+    @property
+    def models_dir(self) -> Path:
+        """Where what the recommender and the predictor learned is kept."""
+        return self.data_dir / "models"

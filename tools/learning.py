@@ -40,7 +40,7 @@ class Learner:
         `grounding` is what the answer rests on: it tells how relevant a topic was, never that there is one. When this
         raises, nothing of the turn was written.
         """
-        lessons = await self._lessons(context, grounding) if context.learning else None
+        lessons = await self._lessons(context, grounding) if _may_learn(context) else None
         async with self._conversations.transaction() as connection:
             await self._conversations.append(
                 connection,
@@ -82,6 +82,12 @@ class Learner:
         found = {(fact.slot, fact.value) for fact in lessons.facts}
         kept = [fact for fact in context.remembered if (fact.slot, fact.value) not in found]
         return replace(lessons, signals=signals, facts=[*lessons.facts, *kept])
+
+
+def _may_learn(context: TurnContext) -> bool:
+    """Neither this conversation nor, as far as it was read, the user's profile is switched off; the store has the last
+    word."""
+    return context.learning and (context.known is None or context.known.profile.learning)
 
 
 def _question(context: TurnContext, lessons: Lessons) -> Interaction:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tools.predictor.words import asks_for_person
 from tools.recommender.service import Recommender
 from tools.recommender.suggestion import Suggestion, SuggestionList
+from tools.sources import linked
 from tools.turn import TurnContext
 
 log = logging.getLogger(__name__)
@@ -95,10 +96,5 @@ def step_of(one: Suggestion) -> NextStep:
 
 def as_text(steps: list[NextStep]) -> str:
     """For the model, and for the extractive one's answer."""
-    lines = (f"- {_linked(step)}: {step.explanation}" for step in steps)
+    lines = (f"- {linked(step.title, step.url)}: {step.explanation}" for step in steps)
     return "\n".join(lines)
-
-
-def _linked(step: NextStep) -> str:
-    title = re.sub(r"([\[\]\\])", r"\\\1", " ".join(step.title.split()))
-    return f"[{title}]({step.url})" if step.url and not re.search(r"[\s()<>]", step.url) else title

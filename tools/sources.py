@@ -1,6 +1,7 @@
 """What a search found, numbered for one turn, so that a trace, a chat window and the model all mean the same [2]."""
 
 import html
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -57,6 +58,12 @@ def fenced(source: Source, text: str) -> str:
     title, heading = html.escape(source.title), html.escape(source.heading)
     text = text.replace("</passage", "<\\/passage")
     return f'<passage number="{source.number}" article="{title}" section="{heading}">\n{text}\n</passage>'
+
+
+def linked(title: str, url: str | None) -> str:
+    """A Markdown link that neither title nor address can break out of; the title alone where there is no address."""
+    title = re.sub(r"([\[\]\\])", r"\\\1", " ".join(title.split()))
+    return f"[{title}]({url})" if url and not re.search(r"[\s()<>]", url) else title
 
 
 @dataclass(slots=True)

@@ -1,7 +1,9 @@
 """Sources are numbered once a turn, and a passage cannot climb out of its tag."""
 
+import pytest
+
 from knowledge_base.passage import Hit, Passage, SearchResult
-from tools.sources import QUOTE_CHARS, SourceRegister
+from tools.sources import QUOTE_CHARS, SourceRegister, linked
 
 
 def _passage(name: str, text: str = "Text.", title: str = "Title") -> Passage:
@@ -48,3 +50,16 @@ def test_a_long_passage_is_quoted_from_its_beginning_at_a_word():
     quote = found.sources[0].quote
     assert len(quote) <= QUOTE_CHARS + 1
     assert quote.endswith("word…")
+
+
+@pytest.mark.parametrize(
+    ("title", "url", "text"),
+    [
+        ("Fees", "https://a.example/fees", "[Fees](https://a.example/fees)"),
+        ("Fees", None, "Fees"),
+        ("A [b] \\ c\nd", "https://a.example/x", r"[A \[b\] \\ c d](https://a.example/x)"),
+        ("Fees", "https://a.example/) [harm](javascript:x", "Fees"),
+    ],
+)
+def test_a_link_cannot_be_broken_out_of(title: str, url: str | None, text: str):
+    assert linked(title, url) == text

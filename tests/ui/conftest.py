@@ -8,10 +8,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.settings import Settings
 from tests.fakes import ScriptedAssistant
 from tests.ui.signed_in import AUDIENCE, ISSUER, SECRET, SignedIn, opened
+from tools.database import open_database
 from ui.app import create_api
 
 BASE_URL = "http://127.0.0.1:7860"
@@ -25,6 +27,12 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def assistant() -> ScriptedAssistant:
     return ScriptedAssistant()
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    async with open_database(f"sqlite+aiosqlite:///{tmp_path / 'attune.db'}") as opened:
+        yield opened
 
 
 @pytest.fixture

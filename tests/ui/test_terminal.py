@@ -111,6 +111,15 @@ def test_shows_notices(chat: Callable[..., str]) -> None:
     assert "The model is down." in chat(ScriptedAssistant(lambda turn: play(notices=[notice])), "One")
 
 
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """Python's own handling of Ctrl-C, which a shell takes from what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_stops_the_answer_not_the_program(chat: Callable[..., str]) -> None:
     def interrupted(turn: Turn) -> Any:
         yield from play()[:6]

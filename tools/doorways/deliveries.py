@@ -7,14 +7,16 @@ is let go at once, and one whose process died is let go when its lease runs out.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tools.database import now, upsert
 from tools.doorways.tables import delivered_events as events
+from tools.rounds import Rounds
 from tools.turn import new_id
 
 log = logging.getLogger(__name__)
@@ -64,26 +66,18 @@ class DeliveryStore:
 
     @asynccontextmanager
     async def _renewing(self, key: str, claim: str) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._renew(key, claim))
+        beat = self._lease / 3
+        renewing = Rounds(partial(self._renew, key, claim), every=beat, first=beat, name="a claim is renewed")
+        renewing.start()
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await renewing.aclose()
 
     async def _renew(self, key: str, claim: str) -> None:
-        while True:
-            await asyncio.sleep(self._lease / 3)
-            try:
-                async with self._engine.begin() as connection:
-                    await connection.execute(
-                        update(events)
-                        .where(events.c.key == key, events.c.claim == claim)
-                        .values(claimed_at=self._clock())
-                    )
-            except Exception:  # the next beat tries again; serving goes on
-                log.warning("a claim could not be renewed", exc_info=True)
+        ours = (events.c.key == key, events.c.claim == claim)
+        async with self._engine.begin() as connection:
+            await connection.execute(update(events).where(*ours).values(claimed_at=self._clock()))
 
     async def _settle(self, key: str, claim: str, *, served: bool) -> None:
         ours = (events.c.key == key, events.c.claim == claim)

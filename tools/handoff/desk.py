@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import httpx2
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from knowledge_base.errors import AttuneError
@@ -173,11 +173,6 @@ class HandoffDesk:
         query = select(handoffs).where(handoffs.c.user_id == user_id).order_by(handoffs.c.created_at)
         async with self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(query)).mappings()]
-
-    async def forget(self, user_id: str) -> int:
-        """Remove this user's hand-offs here; what a queue was given is its own."""
-        async with self._engine.begin() as connection:
-            return (await connection.execute(delete(handoffs).where(handoffs.c.user_id == user_id))).rowcount
 
     async def _write(self, handoff_id: str, handoff: Handoff) -> None:
         time = now()

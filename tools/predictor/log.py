@@ -106,23 +106,11 @@ class PredictionLog:
             if row[SCORE[head].name] is not None and row[OUTCOME[head].name] is not None
         ]
 
-    async def export(self, user_id: str) -> list[dict[str, Any]]:
-        """Everything kept about this user's predictions."""
-        query = select(predictions).where(predictions.c.user_id == user_id).order_by(predictions.c.id)
-        async with self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(query)).mappings()]
-
     async def withdraw(self, user_id: str, message_ids: Collection[str]) -> None:
         """Remove the predictions for answers that the user took back."""
         theirs = predictions.c.user_id == user_id, predictions.c.message_id.in_(message_ids)
         async with self._engine.begin() as connection:
             await connection.execute(delete(predictions).where(*theirs))
-
-    async def forget(self, user_id: str) -> int:
-        """Remove this user's predictions; returns how many there were."""
-        async with self._engine.begin() as connection:
-            gone = await connection.execute(delete(predictions).where(predictions.c.user_id == user_id))
-        return gone.rowcount
 
 
 def _row(one: Logged) -> dict[str, Any]:

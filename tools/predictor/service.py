@@ -30,7 +30,6 @@ from tools.predictor.report import Line, report
 from tools.predictor.stored import ModelFolder
 from tools.predictor.topics import TopicModel
 from tools.predictor.training import Trained, cases_of, train
-from tools.predictor.users import UserStore
 from tools.rounds import Rounds
 
 log = logging.getLogger(__name__)
@@ -111,7 +110,6 @@ class Predictor:
         self.thresholds = thresholds or Thresholds()
         self._reader = HistoryReader(engine)
         self._log = PredictionLog(engine)
-        self._users = UserStore(engine)
         self._folder = ModelFolder(models)
         self._rungs, self._prior, self._local = tuple(rungs), PriorRung(), LocalRung()
         self._ladder = Ladder([*self._rungs, self._local, self._prior], deadline=deadline)
@@ -323,21 +321,16 @@ class Predictor:
 
     # One user's data
 
-    async def export(self, user_id: str) -> list[dict[str, Any]]:
-        """Everything logged about this user's predictions."""
-        return await self._log.export(user_id)
-
     async def withdraw(self, user_id: str, message_ids: Collection[str]) -> None:
         """Remove the predictions for answers that the user took back, also those that are just being written."""
         await self.idle()
         await self._log.withdraw(user_id, message_ids)
 
-    async def forget(self, user_id: str) -> int:
-        """Remove this user's predictions and attributes, and what rungs hold of them; returns how many rows."""
+    def forget(self, user_id: str) -> None:
+        """Drop what rungs hold of a user; the rows of the database are removed by `ProfileStore.forget`."""
         for rung in self._rungs:
             if isinstance(rung, KumoRung):
                 rung.forget(user_id)
-        return await self._log.forget(user_id) + await self._users.forget(user_id)
 
     async def idle(self) -> None:
         """Wait until what was started in the background is written."""

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tools.database import now, upsert
@@ -58,9 +57,3 @@ class UserStore:
                     )
                 )
         return len(rows)
-
-    async def forget(self, user_id: str) -> int:
-        """Remove what was loaded of this user."""
-        async with self._engine.begin() as connection:
-            gone = await connection.execute(delete(user_attributes).where(user_attributes.c.user_id == user_id))
-        return gone.rowcount

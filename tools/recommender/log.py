@@ -137,12 +137,15 @@ def _time(value: Any, latest: float) -> float:
 def _seconds(value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
-        pass
+    except (TypeError, ValueError):  # not a number, so perhaps a date
+        return _timestamp(str(value))
+
+
+def _timestamp(text: str) -> float:
     try:
-        time = datetime.fromisoformat(str(value))
+        time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise RowRejected("ts", f"Expected seconds since 1970 or ISO 8601, got {str(value)[:60]!r}.") from error
+        raise RowRejected("ts", f"Expected seconds since 1970 or ISO 8601, got {text[:60]!r}.") from error
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 

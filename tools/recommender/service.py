@@ -280,16 +280,10 @@ class Recommender:
         """The profile of a user changed in another way (a mute, an undo, a conversation): forget their lists."""
         await self._cache.drop(user_id)
 
-    async def forget(self, user_id: str) -> dict[str, tuple[int, int]]:
-        """Remove what is held of a user here, also what is just being written: counts before and after, by store."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def forget(self, user_id: str) -> None:
+        """Drop what is held of a user beside the database, whose rows `ProfileStore.forget` removes."""
         self._acted.pop(user_id, None)
         await self.changed(user_id)
-        return {"shown": await self.shown.forget(user_id)}
-
-    async def export(self, user_id: str) -> dict[str, Any]:
-        """Everything held of a user here."""
-        return {"shown": await self.shown.export(user_id)}
 
     # Inside
 

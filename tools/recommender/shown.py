@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tools.database import now
@@ -88,20 +87,6 @@ class ShownLog:
             left = (await connection.execute(select(shown.c.item_id).where(*where))).scalars().all()
             await connection.execute(update(shown).where(*where).values(outcome="ignored", outcome_at=now()))
         return list(dict.fromkeys(left))
-
-    async def forget(self, user_id: str) -> tuple[int, int]:
-        """Remove a user's lines: how many there were before, and after."""
-        count = select(func.count()).where(shown.c.user_id == user_id)
-        async with self._engine.begin() as connection:
-            before = (await connection.execute(count)).scalar_one()
-            await connection.execute(delete(shown).where(shown.c.user_id == user_id))
-            return before, (await connection.execute(count)).scalar_one()
-
-    async def export(self, user_id: str) -> list[dict[str, Any]]:
-        """Everything held of a user, oldest first."""
-        query = select(shown).where(shown.c.user_id == user_id).order_by(shown.c.id)
-        async with self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 
 async def _note(connection: AsyncConnection, user_id: str, item_id: str, outcome: str) -> int:

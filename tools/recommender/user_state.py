@@ -8,11 +8,10 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tools.profile.model import Profile
+from tools.profile.preferences import COUNTS_AGAINST_BELOW
 from tools.profile.tables import interactions
 from tools.recommender.training import LIKED_FROM, LIKES
 
-LOW_BELOW = 4.0
-"""A rating under this, of 10, counts against the item."""
 HISTORY = 100
 """The last likes that count; older ones live on in the preferences."""
 NEVER_AGAIN = ("finish", "dismiss")
@@ -95,7 +94,7 @@ def state_of(profile: Profile, actions: Iterable[Action]) -> UserState:
         if action.type in NEVER_AGAIN:
             ended.add(action.item_id)
         if action.rating is not None:  # the last rating is the one that counts
-            (low.add if action.rating < LOW_BELOW else low.discard)(action.item_id)
+            (low.add if action.rating < COUNTS_AGAINST_BELOW else low.discard)(action.item_id)
         if _likes(action):
             liked.pop(action.item_id, None)
             liked[action.item_id] = None

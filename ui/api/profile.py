@@ -184,7 +184,7 @@ async def rate_item(user_id: PathUser, rating: Rating, assistant: TheAssistant, 
     """Rate an item: its facets gain or lose by it."""
 
     async def facets_of(item_ids: Collection[str], /) -> dict[str, Facets]:
-        known = await assistant.facets_of(item_ids)
+        known = await assistant.recommender.catalogue.facets_of(item_ids)
         return {item: {**known.get(item, {}), **rating.facets} for item in item_ids}
 
     done = Interaction("rate", rating.item_id, rating.rating)

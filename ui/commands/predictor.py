@@ -1,7 +1,6 @@
 """python -m ui predictor report | train"""
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TypeVar
 
 from rich.table import Table
@@ -51,7 +50,7 @@ def _with_predictor(settings: Settings, work: Callable[[Predictor], Awaitable[T]
     async def opened() -> T:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         async with open_database(database_url(settings)) as engine:
-            predictor = Predictor(engine, models_folder(settings))
+            predictor = Predictor(engine, settings.models_dir / "predictor")
             await predictor.open()
             try:
                 return await work(predictor)
@@ -60,11 +59,6 @@ def _with_predictor(settings: Settings, work: Callable[[Predictor], Awaitable[T]
 
     with new_runner() as runner:
         return runner.run(opened())
-
-
-def models_folder(settings: Settings) -> Path:
-    """Where the local model's versions are kept."""
-    return settings.data_dir / "models" / "predictor"
 
 
 def _table(lines: list[Line]) -> Table:

@@ -112,6 +112,7 @@ def test_every_address_of_version_6_is_masked(address: object):
 @pytest.mark.parametrize(
     "piece", ["1 ", "a@", "a.", "::", "1-", "AB12 ", "sk-", "password: ", "(1", "1.", "eyJ", "a@b.org "]
 )
-def test_time_is_linear(piece: str):
-    """A text that is made to be slow: 200 kB within the test's time limit, many times over."""
-    mask(piece * (200_000 // len(piece)))
+def test_a_text_that_is_made_to_be_slow_is_masked_all_the_same(piece: str):
+    """200 kB: in squared time this would take longer than anyone waits for a test."""
+    hostile = piece * (200_000 // len(piece))
+    assert mask(f"{hostile}\n write to ann@example.org").endswith("write to [email]")

@@ -66,7 +66,6 @@ async def test_the_embedded_queue_gives_its_row_as_ticket(engine: AsyncEngine):
     assert row["id"] in ticket.words
     assert row["packet"]["sources"] == ["Refunds"]
     assert await desk.of_user("bob") == []
-    assert await desk.forget("ann") == 1
 
 
 async def test_a_webhook_returns_the_ticket(engine: AsyncEngine, system: tuple[TicketSystem, str]):

@@ -23,6 +23,7 @@ from tools.predictor.stored import ModelFolder
 from tools.predictor.tables import predictions
 from tools.predictor.training import Trained
 from tools.predictor.users import UserStore, read_users
+from tools.profile import held
 from tools.profile.tables import interactions
 
 NOW = datetime.now(UTC)
@@ -94,11 +95,11 @@ async def test_from_prediction_to_outcome_to_report(engine: AsyncEngine, predict
     assert lines[ENGAGEMENT, "all"].cases == 40
     assert lines[ENGAGEMENT, "all"].rate == 0.5
     assert lines[RISK, "all"].rate == 0.25
-    logged = await predictor.export("u1")
+    async with engine.connect() as connection:
+        logged = (await held.export(connection, "u1"))["predictions"]
     assert logged[0]["features"]["channel"] == "api"
     assert (logged[0]["action"], logged[0]["action_without"], logged[0]["engaged"]) == (PLAIN, PLAIN, 1)
-    assert await predictor.forget("u1") == 1
-    assert await predictor.export("u1") == []
+    assert (await held.forget(engine, "u1")).before["predictions"] == 1
 
 
 async def test_the_newest_predictions_have_no_outcome_yet(engine: AsyncEngine, predictor: Predictor):

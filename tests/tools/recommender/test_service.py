@@ -153,7 +153,6 @@ async def test_the_log_says_what_was_shown_and_what_became_of_it(recommender: Re
     shown = {one.item_id: one for one in await recommender.results("u")}
     assert [shown[id].position for id in ids(listed)] == [1, 2, 3]
     assert (shown["f1"].outcome, shown["f0"].outcome, shown["f0"].probability) == ("saved", None, 1.0)
-    assert await recommender.forget("u") == {"shown": (3, 0)}
 
 
 async def test_offers_stop_after_two_that_were_ignored_and_in_complaints(recommender: Recommender):

@@ -73,7 +73,6 @@ async def open_rooms(
         predictor = Predictor(engine, folder / "predictor", taxonomy=lambda: TOPICS)
         await predictor.count()
         assistant.profiles, assistant.recommender, assistant.predictor = profiles, recommender, predictor
-        assistant.facets_of = recommender.catalogue.facets_of
         async with client_of(create_api(settings, assistant=assistant)) as client:
             yield Rooms(client, engine, profiles, recommender, predictor)
         await recommender.close()

@@ -1,27 +1,15 @@
 """/interaction, on the real profile store and recommender."""
 
 import json
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from agent.settings import Settings
-from tests.ui.api.rooms import Rooms, open_rooms
+from tests.ui.api.rooms import Rooms
 
 FUTURE = "2999-01-01T00:00:00Z"
 ADA = {"user_id": "ada"}
-
-
-@pytest.fixture
-async def rooms(
-    tmp_path: Path, settings: Settings, client_of: Callable[[FastAPI], httpx.AsyncClient]
-) -> AsyncIterator[Rooms]:
-    async with open_rooms(tmp_path, settings, client_of) as opened:
-        yield opened
 
 
 async def test_an_action_is_kept_teaches_and_is_listed(rooms: Rooms) -> None:

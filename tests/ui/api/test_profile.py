@@ -15,7 +15,6 @@ from tools.database import open_database
 from tools.profile.model import FactTold, Interaction, Lessons, Signal
 from tools.profile.store import ProfileStore
 from tools.profile.taxonomy import Taxonomy, TaxonomyEntry
-from tools.recommender.catalogue import CatalogueStore
 from tools.recommender.service import Recommender
 from ui.app import create_api
 
@@ -50,7 +49,6 @@ async def client(
     assistant = ScriptedAssistant()
     assistant.recommender = Recommender(engine, profiles, folder=tmp_path)
     assistant.profiles, assistant.taxonomy = profiles, Taxonomy(engine)
-    assistant.facets_of = CatalogueStore(engine).facets_of
     await assistant.taxonomy.load([TaxonomyEntry("Escrow", "topic"), TaxonomyEntry("Design", "skill")])
     async with client_of(create_api(settings, assistant=assistant)) as opened:
         yield opened

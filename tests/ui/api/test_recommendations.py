@@ -1,6 +1,6 @@
 """/api/recommendations, /recommend?title=, /content and /results, on the real recommender."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,6 @@ from fastapi import FastAPI
 from agent.settings import Settings
 from tests.ui.api.rooms import Rooms, open_rooms
 from tests.ui.signed_in import SignedIn, bearer, token
-
-
-@pytest.fixture
-async def rooms(
-    tmp_path: Path, settings: Settings, client_of: Callable[[FastAPI], httpx.AsyncClient]
-) -> AsyncIterator[Rooms]:
-    async with open_rooms(tmp_path, settings, client_of) as opened:
-        yield opened
 
 
 async def _save(rooms: Rooms, user_id: str, *item_ids: str) -> None:

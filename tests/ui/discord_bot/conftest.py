@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 
 import pytest
 import yarl
@@ -14,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agent.assistant import Assistant
 from tests.fakes import ScriptedAssistant
 from tests.ui.discord_bot.discord_double import TOKEN, DiscordDouble, discord_double
-from tools.database import open_database
 from tools.doorways.deliveries import DeliveryStore
 from tools.doorways.threads import ThreadStore
 from tools.identities.store import IdentityStore
@@ -33,17 +31,6 @@ async def discord(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordDoubl
         gateway = yarl.URL(double.url.replace("http", "ws") + "/gateway/")
         monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", gateway)
         yield double
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    async with open_database(f"sqlite+aiosqlite:///{tmp_path / 'attune.db'}") as opened:
-        yield opened
-
-
-@pytest.fixture
-def assistant() -> ScriptedAssistant:
-    return ScriptedAssistant()
 
 
 @pytest.fixture

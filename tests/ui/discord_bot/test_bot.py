@@ -1,6 +1,5 @@
 """The bot in Discord, as its users meet it: the real library, real sockets, a Discord on loopback."""
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -24,6 +23,7 @@ from tests.ui.discord_bot.discord_double import (
     gone,
     limited,
 )
+from tests.ui.until import quiet, until
 from tools.profile.store import ProfileStore
 from ui.discord_bot.bot import IN_PRIVATE, NO_DIRECT_MESSAGES, NOT_YOURS, PRIVATE_ONLY, THANKS, DiscordBot
 
@@ -32,18 +32,6 @@ SOURCES = "\n".join(
     f"-# [{number}] [Article {number} › Section {number}](<https://help.example/article-{number}#section-{number}>)"
     for number in (1, 2)
 )
-
-
-async def until(what: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen"
-        await asyncio.sleep(0.01)
-
-
-async def quiet(seconds: float = 0.2) -> None:
-    """Time in which something would have happened."""
-    await asyncio.sleep(seconds)
 
 
 def answered(discord: DiscordDouble, times: int = 1) -> Callable[[], bool]:

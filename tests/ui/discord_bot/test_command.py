@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from agent.errors import SettingsError
 from agent.settings import Settings
 from tests.ui.discord_bot.discord_double import DM, TOKEN, DiscordDouble
-from tests.ui.discord_bot.test_bot import answered, until
+from tests.ui.discord_bot.test_bot import answered
+from tests.ui.until import until
 from ui.__main__ import app
 from ui.commands.on_discord import serve
 

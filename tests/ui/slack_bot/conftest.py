@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
@@ -11,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agent.assistant import Assistant
 from tests.fakes import ScriptedAssistant
 from tests.ui.slack_bot.slack_double import APP_TOKEN, BOT_TOKEN, SECRET, SlackDouble, slack_double
-from tools.database import open_database
 from tools.doorways.deliveries import DeliveryStore
 from tools.doorways.threads import ThreadStore
 from tools.identities.store import IdentityStore
@@ -27,17 +25,6 @@ BotOf = Callable[..., AbstractAsyncContextManager[SlackBot]]
 async def slack() -> AsyncIterator[SlackDouble]:
     async with slack_double() as double:
         yield double
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    async with open_database(f"sqlite+aiosqlite:///{tmp_path / 'attune.db'}") as opened:
-        yield opened
-
-
-@pytest.fixture
-def assistant() -> ScriptedAssistant:
-    return ScriptedAssistant()
 
 
 @pytest.fixture

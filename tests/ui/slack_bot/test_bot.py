@@ -1,8 +1,6 @@
 """The bot in Slack, as its users meet it: real Bolt, real sockets, a Slack on loopback."""
 
-import asyncio
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +24,7 @@ from tests.ui.slack_bot.slack_double import (
     mention,
     refused,
 )
+from tests.ui.until import quiet, until
 from tools.profile.store import ProfileStore
 from ui.slack_bot.blocks import FEEDBACK, PRIVATELY
 from ui.slack_bot.bot import IN_PRIVATE, NOT_YOURS, PRIVATE_ONLY, THANKS, SlackBot
@@ -33,18 +32,6 @@ from ui.slack_bot.bot import IN_PRIVATE, NOT_YOURS, PRIVATE_ONLY, THANKS, SlackB
 LINKED = DEFAULT_ANSWER.replace("[1]", "[[1]](https://help.example/article-1#section-1)").replace(
     "[2]", "[[2]](https://help.example/article-2#section-2)"
 )
-
-
-async def until(what: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen"
-        await asyncio.sleep(0.01)
-
-
-async def quiet(seconds: float = 0.2) -> None:
-    """Time in which something would have happened."""
-    await asyncio.sleep(seconds)
 
 
 def done(slack: SlackDouble, replies: int = 1) -> Callable[[], bool]:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.ui.slack_bot.slack_double import APP_TOKEN, BOT_TOKEN, SlackDouble, direct
-from tests.ui.slack_bot.test_bot import until
+from tests.ui.until import until
 from ui.__main__ import app
 
 ROOT = Path(__file__).parents[3]

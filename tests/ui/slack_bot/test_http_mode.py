@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.fakes import ScriptedAssistant
 from tests.ui.slack_bot.conftest import make_bot
 from tests.ui.slack_bot.slack_double import SlackDouble, mention, signed
-from tests.ui.slack_bot.test_bot import done, quiet, until
+from tests.ui.slack_bot.test_bot import done
+from tests.ui.until import quiet, until
 from ui.slack_bot.running import PATH, http_mode
 
 
