@@ -11,6 +11,7 @@ import numpy as np
 from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
 from sqlalchemy.ext.asyncio import AsyncEngine
+from threadpoolctl import threadpool_limits
 
 from agent.assistant import Assistant
 from agent.checkpoints import KeepsNothing, NewestOnlySaver, open_checkpoints
@@ -63,6 +64,8 @@ async def open_assistant(
         SettingsError, IndexMismatch, EmbeddingsUnavailable: what to change is in the message.
     """
     async with AsyncExitStack() as stack:
+        # More threads gain nothing on products this small, and each spins for a while after one: a core lost to turns.
+        stack.enter_context(threadpool_limits(limits=1, user_api="blas"))
         knowledge = await asyncio.to_thread(lambda: stack.enter_context(open_knowledge(settings, embedder)))
         knowledge.require_embedder()
         saver = await _open_saver(stack, settings)

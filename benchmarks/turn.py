@@ -29,6 +29,7 @@ from agent.knowledge import open_knowledge
 from agent.settings import Settings
 from benchmarks.pages import write_pages
 from knowledge_base.ingest import ingest
+from ui.commands.running import new_runner
 
 QUESTIONS = Path(__file__).parent / "demo_questions.jsonl"
 ARTICLES = Path(__file__).parents[1] / "knowledge_base" / "articles"
@@ -41,8 +42,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=200)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        results = asyncio.run(measure(Path(folder), options.turns))
+    # On the event loop that `make run` serves with.
+    with tempfile.TemporaryDirectory() as folder, new_runner() as runner:
+        results = runner.run(measure(Path(folder), options.turns))
     if options.json:
         print(json.dumps(results, indent=2))
     else:

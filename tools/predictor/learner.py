@@ -221,7 +221,7 @@ def _part(
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Models are grown side by side, a thread each: threads inside them would only wait for one another."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
         yield

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import pairwise
 from typing import Any
 
@@ -36,21 +37,17 @@ class TopicModel:
         """The most probable next topics; the probabilities of all topics add up to 1."""
         line = _line(history)
         weights = self._everybody(line[-1] if line else None)
-        if line:
-            own = _own(line)
-            total = sum(own.values())
-            known = weights.keys() | own.keys()
-            weights = {topic: (own.get(topic, 0.0) + OWN * weights.get(topic, 0.0)) / (total + OWN) for topic in known}
+        for topic, weight in _own(line).items():
+            weights[topic] = weights.get(topic, 0.0) + weight / OWN
         whole = sum(weights.values())
-        ranked = sorted(weights.items(), key=lambda one: (-one[1], one[0]))[:limit]
+        ranked = nsmallest(limit, weights.items(), key=lambda one: (-one[1], one[0]))
         return [(topic, weight / whole) for topic, weight in ranked] if whole else []
 
     def _everybody(self, last: str | None) -> dict[str, float]:
-        total = sum(self.topics.values())
-        common = {topic: count / total for topic, count in self.topics.items()}
         steps = self.steps.get(last, {}) if last is not None else {}
-        seen = sum(steps.values())
-        return {topic: (steps.get(topic, 0) + EVERYBODY * p) / (seen + EVERYBODY) for topic, p in common.items()}
+        whole = sum(steps.values()) + EVERYBODY
+        common = EVERYBODY / max(1, sum(self.topics.values()))
+        return {topic: (steps.get(topic, 0) + common * count) / whole for topic, count in self.topics.items()}
 
     def as_json(self) -> dict[str, Any]:
         return {"topics": dict(self.topics), "steps": {last: dict(steps) for last, steps in self.steps.items()}}

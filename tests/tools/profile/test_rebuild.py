@@ -96,7 +96,7 @@ async def play(url: str, user: str, script: list[tuple[Any, ...]]) -> None:
         assert all(-1 <= one.score <= 1 for one in before.preferences)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=st.lists(steps, max_size=12))
 def test_a_rebuild_gives_the_profile_that_is_read(script: list[tuple[Any, ...]], tmp_path: Path) -> None:
     asyncio.run(play(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}", uuid4().hex, script))
