@@ -121,10 +121,18 @@ def _histories_query() -> CompoundSelect[Any]:
     users: BindParameter[Any] = bindparam("users", expanding=True)
     since: BindParameter[Any] = bindparam("since", type_=UtcDateTime())
     most: BindParameter[Any] = bindparam("most")
+    # The newest exchanges are the last ones of the conversations that were continued last: not all have to be sorted.
+    latest = (
+        select(conversations.c.id, conversations.c.user_id, conversations.c.exchanges)
+        .where(conversations.c.user_id.in_(users))
+        .order_by(conversations.c.updated_at.desc())
+        .limit(most)
+        .subquery()
+    )
     asked = (
         select(
             literal_column("'asked'", String).label("part"),
-            conversations.c.user_id,
+            latest.c.user_id,
             exchanges.c.message_id.label("key"),
             exchanges.c.created_at.label("at"),
             literal_column("'question'", String).label("type"),
@@ -135,8 +143,12 @@ def _histories_query() -> CompoundSelect[Any]:
             feedback.c.created_at.label("rated_at"),
             *_unset(item_id=String(), told=JSON(), keywords=JSON()),
         )
-        .select_from(conversations.join(exchanges).outerjoin(feedback))
-        .where(conversations.c.user_id.in_(users), exchanges.c.created_at >= since)
+        .select_from(
+            latest.join(exchanges, exchanges.c.conversation_id == latest.c.id).outerjoin(
+                feedback, feedback.c.message_id == exchanges.c.message_id
+            )
+        )
+        .where(exchanges.c.position > latest.c.exchanges - most, exchanges.c.created_at >= since)
         .order_by(exchanges.c.created_at.desc())
         .limit(most)
     )

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 
 FEWEST_OUTCOMES = 300
 EVERY = 6 * 3600.0
-ASIDE = 0.1
-"""Seconds by which logging a prediction waits: the turn's own write goes first."""
+ASIDE = 0.5
+"""Seconds by which logging a prediction waits: the turn's own write goes first, and predictions of other turns join."""
 BATCH = 10_000
 BATCH_SECONDS = 30.0
 """Not a turn: nobody waits for words."""
@@ -115,6 +115,8 @@ class Predictor:
         self._ladder = Ladder([*self._rungs, self._local, self._prior], deadline=deadline)
         self._deadline, self._fewest, self._taxonomy = deadline, fewest, taxonomy
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._unwritten: list[Logged] = []
+        self._writing: asyncio.TimerHandle | None = None
         self._training = asyncio.Lock()
         self._learning: Rounds | None = None
 
@@ -134,7 +136,7 @@ class Predictor:
         """Write what is still to be written, and stop."""
         if self._learning is not None:
             await self._learning.aclose()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.idle()
         for rung in self._rungs:
             if isinstance(rung, KumoRung):
                 await rung.aclose()
@@ -167,7 +169,7 @@ class Predictor:
             log.warning("no prediction for this turn: %s: %s", type(error).__name__, error)
         else:
             forecast = task.result()
-        self._soon(self._keep(forecast, message_id))
+        self._keep(forecast, message_id)
         return forecast
 
     async def _foresee(self, user_id: str, asking: Asking) -> Forecast:
@@ -191,16 +193,28 @@ class Predictor:
             for of, one, foreseen in zip(asked, asking, found, strict=True)
         ]
 
-    async def _keep(self, forecast: Forecast, message_id: str | None) -> None:
-        """Log the prediction. Outcomes are settled apart, where nobody waits: by the job, and when they are read."""
-        logged = Logged(
-            forecast.user_id, forecast.asking, forecast.features, forecast.foreseen, forecast.decision, message_id
+    def _keep(self, forecast: Forecast, message_id: str | None) -> None:
+        """Log the prediction soon. Outcomes are settled apart, by the job and when they are read."""
+        self._unwritten.append(
+            Logged(
+                forecast.user_id, forecast.asking, forecast.features, forecast.foreseen, forecast.decision, message_id
+            )
         )
-        await asyncio.sleep(ASIDE)
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().call_later(ASIDE, self._write)
+
+    def _write(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+        logged, self._unwritten, self._writing = self._unwritten, [], None
+        if logged:
+            self._soon(self._add(logged))
+
+    async def _add(self, logged: Sequence[Logged]) -> None:
         try:
-            await self._log.add([logged])
+            await self._log.add(logged)
         except (SQLAlchemyError, OSError) as error:
-            log.warning("a prediction was not logged: %s", error)
+            log.warning("%d predictions were not logged: %s", len(logged), error)
 
     # Asked from outside
 
@@ -333,9 +347,10 @@ class Predictor:
                 rung.forget(user_id)
 
     async def idle(self) -> None:
-        """Wait until what was started in the background is written."""
+        """Have what waits to be written written now, and wait for it."""
+        self._write()
         while self._tasks:
-            await asyncio.gather(*self._tasks)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _dropped(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -50,6 +50,7 @@ interactions = Table(
     Column("idempotency_key", String(200), nullable=False),
     UniqueConstraint("user_id", "idempotency_key"),
     Index(None, "user_id", "type", "id"),
+    Index(None, "user_id", "id"),
 )
 
 # No foreign key to interactions: it would need an index of its own only to make forgetting as fast as it is without.

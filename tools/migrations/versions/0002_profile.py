@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "idempotency_key", name="uq_interactions_user_id_idempotency_key"),
     )
     op.create_index("ix_interactions_user_id_type_id", "interactions", ["user_id", "type", "id"])
+    op.create_index("ix_interactions_user_id_id", "interactions", ["user_id", "id"])
     op.create_table(
         "evidence",
         sa.Column("id", SERIAL, nullable=False),
