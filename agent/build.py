@@ -138,6 +138,9 @@ async def _open_stores(stack: AsyncExitStack, settings: Settings, knowledge: Kno
     topics = CurrentTopics(taxonomy, partial(_embed_aside, knowledge.embedder), knowledge.topics)
     topics.start()
     stack.push_async_callback(topics.aclose)
+    desk = HandoffDesk(engine, _handoff_queue(settings))
+    desk.start()
+    stack.push_async_callback(desk.aclose)
     return _Stores(
         conversations=conversations,
         profiles=profiles,
@@ -146,7 +149,7 @@ async def _open_stores(stack: AsyncExitStack, settings: Settings, knowledge: Kno
         recommender=await _open_recommender(stack, settings, engine, profiles, knowledge),
         predictor=await _open_predictor(stack, settings, engine, knowledge),
         learner=Learner(conversations, profiles, topics, knowledge.embedder.embed_query),
-        handing_off=HandingOff(HandoffDesk(engine, _handoff_queue(settings)), conversations),
+        handing_off=HandingOff(desk, conversations),
     )
 
 

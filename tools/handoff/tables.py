@@ -18,6 +18,7 @@ handoffs = Table(
     Column("failure", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime),
     Index(None, "user_id", "created_at"),
-    Index(None, "state", "created_at"),
+    Index(None, "due_at"),
 )
