@@ -33,7 +33,7 @@ from agent.errors import MessageNotText
 from agent.settings import Settings
 from knowledge_base.passage import Document
 from tests.agent.conftest import settings  # noqa: F401 - a fixture
-from tests.tools.conftest import POSTGRES, WITHOUT_POSTGRES, database_url  # noqa: F401 - a fixture
+from tests.tools.conftest import POSTGRES, database_url, on_postgres  # noqa: F401 - a fixture
 from tools.conversations import ConversationStore
 from tools.database import HEAD, MIGRATIONS, open_database
 from tools.profile.store import ProfileStore
@@ -43,10 +43,6 @@ from ui.app import create_api
 REDIS = os.environ.get("ATTUNE_TEST_REDIS")
 ROOT = Path(__file__).parents[1]
 QUESTIONS = ("How does escrow work?", "When is money released?", "Who may approve a payment?")
-
-on_postgres = pytest.mark.parametrize(
-    "database_url", [pytest.param("postgresql", marks=[pytest.mark.postgres, WITHOUT_POSTGRES])], indirect=True
-)
 
 
 def on(settings: Settings, database_url: str, **changes: Any) -> Settings:

@@ -121,8 +121,11 @@ def upsert(connection: AsyncConnection | AsyncEngine, table: Table) -> sqlite.In
 
 @asynccontextmanager
 async def open_database(url: str) -> AsyncIterator[AsyncEngine]:
-    """An engine on `url` (`sqlite+aiosqlite:///…` or `postgresql+…`) whose tables are up to date."""
-    engine = create_async_engine(url)
+    """An engine on `url` (`sqlite+aiosqlite:///…` or `postgresql+…`) whose tables are up to date.
+
+    A server may have been restarted since a connection was last used, a file can't: only the server is asked first.
+    """
+    engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         _OneWriter().watch(engine.sync_engine)

@@ -19,9 +19,12 @@ for room in Path(database.__file__).parent.glob("*/tables.py"):
 
 POSTGRES = os.environ.get("ATTUNE_TEST_POSTGRES")
 WITHOUT_POSTGRES = pytest.mark.skipif(not POSTGRES, reason="PostgreSQL: ATTUNE_TEST_POSTGRES gives no URL")
+ON_POSTGRES = pytest.param("postgresql", marks=[pytest.mark.postgres, WITHOUT_POSTGRES])
+on_postgres = pytest.mark.parametrize("database_url", [ON_POSTGRES], indirect=True)
+"""For a test that is about PostgreSQL alone."""
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, WITHOUT_POSTGRES])])
+@pytest.fixture(params=["sqlite", ON_POSTGRES])
 async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
     """An empty database of each kind; on PostgreSQL a schema of its own, so that tests can run side by side."""
     if request.param == "sqlite":

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.tools.conftest import on_postgres
 from tools import database
-from tools.database import HEAD, MIGRATIONS, _prepare_sqlite, metadata, open_database
+from tools.database import HEAD, MIGRATIONS, _prepare_sqlite, for_single_reads, metadata, open_database
 
 
 def test_head_names_the_newest_migration():
@@ -61,6 +63,27 @@ async def test_a_read_that_never_ends_is_named_and_left(
     assert "1 database connections were still in use" in caplog.text
     await left_open.invalidate()
     await left_open.close()
+
+
+async def _backends(engine: AsyncEngine) -> list[int]:
+    """What the server calls the engine's connections: four of them."""
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(engine.connect()) for _ in range(4)]
+        return [(await one.execute(text("SELECT pg_backend_pid()"))).scalar_one() for one in connections]
+
+
+@on_postgres
+async def test_connections_that_the_server_ended_meanwhile_are_made_again(database_url: str):
+    end = text("SELECT pg_terminate_backend(pid, 5000) FROM unnest(:pids) pid")
+    async with open_database(database_url) as engine, open_database(database_url) as other:
+        ended = await _backends(engine)
+        async with other.connect() as connection:
+            await connection.execute(end, {"pids": ended})
+        async with for_single_reads(engine).connect() as connection:
+            assert (await connection.execute(text("SELECT 7"))).scalar() == 7
+        async with engine.begin() as connection:
+            assert (await connection.execute(text("SELECT 8"))).scalar() == 8
+        assert not set(ended) & set(await _backends(engine))
 
 
 def test_a_sqlite_without_mathematics_is_given_some():
