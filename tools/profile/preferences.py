@@ -31,6 +31,9 @@ ASKED_ABOUT = 0.5
 COUNTS_AGAINST_BELOW = 4.0
 """A rating under this is dislike: from −1 for a 0 up to just under nothing."""
 
+PASSED_OVER = -0.05
+"""What an offer that was left alone weighs. Nothing as weak as this turns a liking into a dislike."""
+
 ACTION_WEIGHTS: dict[str, float] = {
     "finish": 1.0,
     "save": 0.6,
@@ -38,7 +41,7 @@ ACTION_WEIGHTS: dict[str, float] = {
     "content_view": 0.3,
     "unsave": -0.3,
     "dismiss": -0.3,
-    "ignore": -0.05,
+    "ignore": PASSED_OVER,
 }
 
 
@@ -66,7 +69,10 @@ class Standing:
             return Standing(MOVED * weight, 1, at)
         old = faded(self.score, at - self.seen_at, half_life)
         target = max(old, weight) if weight >= 0 else min(old, weight)
-        return Standing(KEPT * old + MOVED * target, self.evidence + 1, max(self.seen_at, at))
+        score = KEPT * old + MOVED * target
+        if old >= 0 and weight >= PASSED_OVER:
+            score = max(score, 0.0)
+        return Standing(score, self.evidence + 1, max(self.seen_at, at))
 
 
 def faded(score: float, age: float, half_life: timedelta) -> float:
@@ -92,10 +98,12 @@ def move(engine: AsyncEngine, half_life: timedelta) -> sqlite.Insert | postgresq
         (new.score >= 0, case((MOVED * old > new.score, MOVED * old), else_=new.score)),
         else_=case((MOVED * old < new.score, MOVED * old), else_=new.score),
     )
+    score = KEPT * old + pulled
+    too_weak_to_turn_it = (known.score >= 0) & (new.score >= MOVED * PASSED_OVER) & (score < 0)
     return statement.on_conflict_do_update(
         index_elements=[known.user_id, known.facet, known.value],
         set_={
-            "score": KEPT * old + pulled,
+            "score": case((too_weak_to_turn_it, 0.0), else_=score),
             "evidence": known.evidence + 1,
             "seen_at": case((new.seen_at > known.seen_at, new.seen_at), else_=known.seen_at),
         },

@@ -29,7 +29,7 @@ from ui.gradio_app.receipt import slot_name
 PER_FACET = 6  # preferences of a facet that are shown at once; the others are a press away
 MOST_PER_FACET = 60
 MOST_EVIDENCE = 12
-WEAK = 0.03  # what is hardly a preference yet is a press away, whatever its facet
+WEAK, WEAK_AGAINST = 0.03, 0.055  # what is hardly a preference is a press away: passing over offers makes −0.05
 ACTIONS = {
     "content_view": "You opened",
     "click": "You opened",
@@ -171,11 +171,15 @@ def _preferences(panel: Panel, preferences: Sequence[Preference]) -> str:
         return ""
     strong: dict[str, list[Preference]] = {}
     for one in sorted(preferences, key=lambda one: -abs(one.score)):
-        if abs(one.score) >= WEAK:
+        if not _is_weak(one):
             strong.setdefault(one.facet, []).append(one)
-    weak = [_preference(panel, one, named=True) for one in preferences if abs(one.score) < WEAK]
+    weak = [_preference(panel, one, named=True) for one in preferences if _is_weak(one)]
     body = "".join(_facet(panel, facet, of_facet[:MOST_PER_FACET]) for facet, of_facet in strong.items())
     return _section("preferences", "What you care for", body + _rest("", weak[:MOST_PER_FACET], "hardly noticed"))
+
+
+def _is_weak(one: Preference) -> bool:
+    return -WEAK_AGAINST < one.score < WEAK
 
 
 def _facet(panel: Panel, facet: str, preferences: Sequence[Preference]) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.profile.model import Interaction
-from tools.profile.preferences import Standing, action_weight, faded
+from tools.profile.preferences import PASSED_OVER, Standing, action_weight, faded
 
 HALF_LIFE = timedelta(days=90)
 WEIGHTS = st.floats(-1, 1, allow_nan=False)
@@ -46,6 +46,24 @@ def test_the_average_approaches_what_is_said_again_and_again():
 def test_a_click_does_not_lower_a_favourite():
     assert Standing(0.9, 5, 0).moved(0.3, 0, HALF_LIFE).score == pytest.approx(0.9)
     assert Standing(-0.9, 5, 0).moved(-0.05, 0, HALF_LIFE).score == pytest.approx(-0.9)
+
+
+def test_passing_over_offers_takes_a_liking_to_nothing_and_no_further():
+    liking = Standing().moved(0.5, 0, HALF_LIFE)
+    assert liking.moved(PASSED_OVER, 0, HALF_LIFE).score == pytest.approx(0.8 * 0.1 - 0.2 * 0.05)
+    for _ in range(20):
+        liking = liking.moved(PASSED_OVER, 0, HALF_LIFE)
+    assert liking.score == 0
+    assert liking.moved(-0.3, 0, HALF_LIFE).score == pytest.approx(-0.06)  # a dismissal does
+
+
+def test_what_was_only_ever_passed_over_sinks_no_lower_than_the_weight_of_that():
+    known = Standing().moved(PASSED_OVER, 0, HALF_LIFE)
+    assert known.score == pytest.approx(-0.01)
+    for _ in range(200):
+        known = known.moved(PASSED_OVER, 0, HALF_LIFE)
+    assert known.score == pytest.approx(PASSED_OVER)
+    assert known.moved(0.5, 0, HALF_LIFE).score > 0
 
 
 @given(st.lists(WEIGHTS, max_size=30), WEIGHTS)

@@ -160,6 +160,18 @@ async def test_a_weaker_signal_never_lowers_and_a_contrary_one_does(store, teach
     assert await score(store) == pytest.approx(0.8 * high - 0.2 * 0.3)
 
 
+async def test_offers_that_were_ignored_make_no_dislike_of_what_was_asked_about(store, teach):
+    await teach("m1", ESCROW)
+    await store.record("ada", [Interaction("save", "film")], facets_of=catalogue)
+    ignored = [Interaction("ignore", "guide"), Interaction("ignore", "film")]
+    for _ in range(20):
+        await store.record("ada", ignored, facets_of=catalogue)
+    assert {one.score for one in (await store.read("ada")).preferences} == {0}
+    assert {one.score for one in (await store.rebuild("ada")).preferences} == {0}
+    await store.record("ada", [Interaction("dismiss", "guide")], facets_of=catalogue)
+    assert await score(store) == pytest.approx(-0.06)
+
+
 async def test_an_undone_entry_counts_no_more_and_does_not_come_back(store, teach):
     await teach("m1", ESCROW)
     learned = await teach("m2", Signal("topic", "Escrow", 1.0, "Escrow, again"), tags=[TagSeen("Escrow", 0.9, "again")])

@@ -1,12 +1,14 @@
 """What the panel's buttons do to the profile, on the real stores, and whose profile that is."""
 
 import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import gradio as gr
 import pytest
 
 from tests.ui.gradio_app.conftest import WithStores
+from tools.profile.model import Facets, Interaction
 from ui.gradio_app.panel_handlers import PanelHandlers, PanelState
 
 ADA = gr.Request(username="ada", session_hash="tab-1")
@@ -30,6 +32,19 @@ async def test_the_panel_shows_what_is_known(panel: PanelHandlers) -> None:
     assert "Topics" in parts["tags"]
     assert parts["muted"] == ""
     assert parts["intro"] == ""
+
+
+async def test_what_was_only_passed_over_is_no_dislike_to_look_at(panel: PanelHandlers, keeping: WithStores) -> None:
+    async def about(item_ids: Collection[str]) -> Mapping[str, Facets]:
+        return {one: {"level": ["Beginner"]} if one == "guide" else {"category": ["Taxes"]} for one in item_ids}
+
+    passed_over = [Interaction("ignore", "guide")] * 60
+    await keeping.profiles.record("eve", [*passed_over, Interaction("dismiss", "leaflet")], facets_of=about)
+    lines, _, hardly = (await press(panel, "show", EVE))["parts"]["preferences"].partition("1 hardly noticed")
+    assert "Taxes" in lines
+    assert "6 % against" in lines
+    assert "Beginner" in hardly
+    assert "Beginner" not in lines
 
 
 async def test_a_stranger_is_told_what_will_be_here(panel: PanelHandlers) -> None:
