@@ -59,7 +59,7 @@ class Learner:
                 connection, context.user_id, _question(context, lessons), lessons, message_id=context.message_id
             )
         await self._profiles.changed(context.user_id)
-        return [_learnt(one) for one in learned.evidence]
+        return [learnt(one) for one in learned.evidence]
 
     async def _lessons(self, context: TurnContext, grounding: Sequence[Source]) -> Lessons:
         """What the question teaches. A fault in here costs the lesson, never the exchange."""
@@ -102,5 +102,6 @@ def _question(context: TurnContext, lessons: Lessons) -> Interaction:
     return Interaction("question", metadata=about)
 
 
-def _learnt(one: Evidence) -> Learnt:
+def learnt(one: Evidence) -> Learnt:
+    """An entry of the ledger, as a turn tells what it added."""
     return Learnt(kind=one.kind, facet=one.facet, value=one.value, quote=one.quote, weight=one.weight)

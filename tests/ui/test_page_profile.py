@@ -126,9 +126,14 @@ def test_what_is_learned_shows_with_its_reason_and_goes_when_it_is_undone(visit:
 def test_what_was_noted_can_be_taken_back_at_once(visit: Visit) -> None:
     visit.ask(f"I'm a designer. {ESCROW}")
     expect(line(visit, "facts", "designer")).to_be_visible()
+    visit.page.reload()
+    expect(visit.page.locator(".noted")).to_contain_text("Noted: you asked about Escrow; role: designer")
     visit.page.get_by_role("button", name="Undo what was noted").press("Enter")
     expect(visit.page.locator(".noted")).to_have_text("Taken back: nothing was noted.")
     expect(panel(visit)).to_contain_text("Nothing is known of you yet")
+    visit.page.reload()
+    expect(visit.page.locator("article .actions")).to_be_visible()
+    expect(visit.page.locator(".noted")).to_have_count(0)
 
 
 def test_a_receipt_says_what_was_used_and_not_this_mutes_it(visit: Visit) -> None:

@@ -187,6 +187,11 @@ class ProfileStore:
             found = await ledger.read(connection, user_id, *where, limit=limit if value is None else None)
         return [one for one in found if value is None or key_of(one.value) == key_of(value)][:limit]
 
+    async def taught(self, user_id: str, message_ids: Collection[str]) -> list[Evidence]:
+        """What these messages taught and the user has not undone, in the order in which it was learned."""
+        async with self._engine.connect() as connection:
+            return await ledger.standing(connection, user_id, evidence.c.message_id.in_(message_ids))
+
     async def undo(self, user_id: str, evidence_id: int) -> Evidence | None:
         """Take an entry back and recompute what rested on it; None when the user has no such entry that stands."""
         async with self._changing(user_id) as connection:

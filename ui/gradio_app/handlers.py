@@ -3,17 +3,19 @@ page; who asks comes from the request, never from what the page sends along."""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import gradio as gr
 
-from agent.assistant import Assistant, Turn
+from agent.assistant import Assistant, Exchange, Turn
 from agent.errors import ConversationNotFound, TurnRejected
-from agent.events import Failed, Replied
+from agent.events import Failed, Learnt, Replied
 from knowledge_base.errors import AttuneError
+from tools.learning import learnt
 from ui.gradio_app.admin_handlers import AdminHandlers, IsAdmin
 from ui.gradio_app.conversations import conversations_html
 from ui.gradio_app.panel_handlers import PanelHandlers, PanelState
@@ -103,11 +105,20 @@ class Handlers:
                 patch = opened(None, [], welcome=await self._welcome())
                 patch["complaint"] = GONE
                 return patch
-            shown = [Shown.restored(exchange) for exchange in exchanges[0 if whole else -SHOWN :]]
-            earlier = len(exchanges) - len(shown)
+            kept = exchanges[0 if whole else -SHOWN :]
+            taught = await self._taught(user_id, kept)
+            shown = [Shown.restored(exchange, taught[exchange.message_id]) for exchange in kept]
+            earlier = len(exchanges) - len(kept)
             # A long conversation takes a while to draw: other readers' answers go on meanwhile.
             return await asyncio.to_thread(opened, conversation_id, shown, earlier=earlier, remember=remember)
         return opened(None, [], welcome=await self._welcome(), remember=remember)
+
+    async def _taught(self, user_id: str, exchanges: Sequence[Exchange]) -> Mapping[str, Sequence[Learnt]]:
+        """What each of these exchanges taught and may still be undone; the transcript does not hold it."""
+        taught = defaultdict[str, list[Learnt]](list)
+        for one in await self._assistant().profiles.taught(user_id, [one.message_id for one in exchanges]):
+            taught[one.message_id or ""].append(learnt(one))
+        return taught
 
     async def _welcome(self) -> str:
         return welcome_html(self._title, await self._assistant().starters())

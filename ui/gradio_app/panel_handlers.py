@@ -21,7 +21,6 @@ from ui.gradio_app.suggestions import Suggestions
 
 LISTED = 100  # conversations among which the open one is looked for
 REMEMBERED = 500  # newest actions that are told in words
-UNLEARNED = 50  # newest entries among which a message's own are looked for
 
 
 class PanelState(TypedDict):
@@ -139,9 +138,8 @@ class PanelHandlers:
 
     async def _unlearn(self, user_id: str, event: gr.EventData) -> str:
         profiles, message = self._assistant().profiles, text_of(event, "id")
-        for one in await profiles.evidence(user_id, limit=UNLEARNED):
-            if one.message_id == message and one.retracted_at is None:
-                await profiles.undo(user_id, one.id)
+        for one in await profiles.taught(user_id, [message]):
+            await profiles.undo(user_id, one.id)
         return "What was noted is taken back."
 
     async def _mute(self, user_id: str, event: gr.EventData) -> str:

@@ -5,6 +5,7 @@ for event in events:
     shown = shown.after(event)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatchmethod
 from typing import Literal, Self
@@ -60,11 +61,10 @@ class Shown:
     personal: bool = True
 
     @classmethod
-    def restored(cls, exchange: Exchange) -> Self:
-        """An exchange of the transcript, as it was shown when it was new."""
-        return cls(question=exchange.question, message_id=exchange.message_id, rating=exchange.rating)._with_reply(
-            exchange.reply
-        )
+    def restored(cls, exchange: Exchange, learned: Sequence[Learnt] = ()) -> Self:
+        """An exchange of the transcript, as it was shown when it was new, with what of its lessons still stands."""
+        restored = cls(question=exchange.question, rating=exchange.rating, learned=tuple(learned))
+        return restored._with_reply(exchange.reply)
 
     @property
     def finished(self) -> bool:

@@ -203,6 +203,16 @@ async def test_a_question_asked_anew_counts_once_when_the_first_is_taken_out(sto
     assert profile.recent_questions == ("Escrow?", "a question")
 
 
+async def test_what_messages_taught_is_known_until_it_is_undone(store, teach):
+    (escrow, _) = (await teach("m1", ESCROW, Signal("topic", "Fees", 0.5, "fees"))).evidence
+    await teach("m2", Signal("topic", "Fees", 0.4, "the fees"))
+    await store.undo("ada", escrow.id)
+    taught = await store.taught("ada", ["m1", "m2", "m3"])
+    assert [(one.message_id, one.value) for one in taught] == [("m1", "Fees"), ("m2", "Fees")]
+    assert await store.taught("bob", ["m1"]) == []
+    assert await store.taught("ada", []) == []
+
+
 async def test_nobody_undoes_what_is_anothers(store, teach):
     (entry,) = (await teach("m1", ESCROW)).evidence
     assert await store.undo("bob", entry.id) is None

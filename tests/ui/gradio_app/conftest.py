@@ -19,8 +19,8 @@ from tools.recommender.service import Recommender
 class WithStores(ScriptedAssistant):
     """Answers as it is told, and keeps profiles in a database; counts how often the taxonomy was taken in anew."""
 
-    def __init__(self, engine: AsyncEngine, folder: Path) -> None:
-        super().__init__()
+    def __init__(self, engine: AsyncEngine, folder: Path, *, pause: float = 0) -> None:
+        super().__init__(pause=pause)
         self.profiles = ProfileStore(engine)
         self.taxonomy = Taxonomy(engine)
         self.recommender = Recommender(engine, self.profiles, folder=folder)

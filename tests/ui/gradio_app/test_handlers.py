@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.assistant import Assistant, Turn
 from agent.events import Event, Failed
 from knowledge_base.errors import IndexUnavailable
 from tests.fakes import ScriptedAssistant, play
+from tests.ui.gradio_app.conftest import WithStores
+from tools.profile.model import FactTold, Interaction, Lessons, Signal
 from ui.gradio_app.handlers import BUSY, GONE, SHOWN, STARTING, Handlers
 from ui.gradio_app.patches import Patch
 
@@ -34,8 +38,8 @@ def keys(patch: Patch | dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture
-def assistant() -> ScriptedAssistant:
-    return ScriptedAssistant()
+def assistant(engine: AsyncEngine, tmp_path: Path) -> WithStores:
+    return WithStores(engine, tmp_path / "models")
 
 
 @pytest.fixture
@@ -161,8 +165,8 @@ async def test_closing_the_tab_stops_the_turn() -> None:
     assert len(await patches(handlers.ask("Next", "", 0, "", ADA))) > 1
 
 
-async def test_looking_elsewhere_lets_the_turn_end_by_itself() -> None:
-    assistant = ScriptedAssistant(pause=0.005)
+async def test_looking_elsewhere_lets_the_turn_end_by_itself(engine: AsyncEngine, tmp_path: Path) -> None:
+    assistant = WithStores(engine, tmp_path / "models", pause=0.005)
     handlers = Handlers(lambda: assistant, "Help")
     answer = handlers.ask("How?", "", 0, "", ADA)
     await anext(answer)
@@ -255,3 +259,28 @@ async def test_a_long_conversation_shows_its_end_first(handlers: Handlers) -> No
     whole = await handlers.earlier("conversation-1", ADA)
     assert whole["earlier"] == 0
     assert len(whole["exchanges"]) == SHOWN + 2
+
+
+async def test_what_was_noted_is_there_again_until_it_is_undone(
+    handlers: Handlers, assistant: WithStores, engine: AsyncEngine
+) -> None:
+    for question in ("I'm a designer. How does escrow work?", "And then?"):
+        await patches(handlers.ask(question, "conversation-1" if assistant.turns else "", 0, "", ADA))
+    lessons = Lessons(signals=[Signal("topic", "Escrow", 0.5, "escrow")], facts=[FactTold("role", "designer", "I'm")])
+    async with engine.begin() as connection:
+        learned = await assistant.profiles.learn(
+            connection, "ada", Interaction("question"), lessons, message_id="message-1"
+        )
+
+    async def noted() -> list[str]:
+        patch, _ = await handlers.load("conversation-1", 0, ADA)
+        return [one["parts"]["receipt"] for one in patch["exchanges"]]
+
+    first, second = await noted()
+    assert "Noted: you asked about Escrow; role: designer" in first
+    assert second == ""
+    (escrow,) = [one for one in learned.evidence if one.kind == "preference"]
+    await assistant.profiles.undo("ada", escrow.id)
+    assert "Noted: role: designer" in (await noted())[0]
+    await handlers.panel.act("conversation-1", 0, sent(do="unlearn", id="message-1"), ADA)
+    assert await noted() == ["", ""]
