@@ -60,7 +60,7 @@ def _steps(shown: Shown) -> str:
         return "" if shown.finished else f'<p class="thinking">{_DOTS}<span>Looking for an answer</span></p>'
     pending = any(step.state == "pending" for step in shown.steps)
     last = shown.steps[-1]
-    took = "" if pending else f'<span class="took">{duration(sum(step.duration_ms for step in shown.steps))}</span>'
+    took = "" if pending else f'<span class="took">{duration(last.duration_ms)}</span>'
     items = "".join(map(_step, shown.steps))
     return (
         f'<details class="steps" {"open" * pending}><summary>{_STATES[_overall(shown.steps)]}'

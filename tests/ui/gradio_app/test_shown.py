@@ -65,6 +65,14 @@ def test_a_failed_tool_is_told_from_one_that_worked() -> None:
     assert 'aria-label="Failed"' in parts(shown)["steps"]
 
 
+def test_the_time_beside_the_last_tool_is_its_own() -> None:
+    """Tools run side by side: their times together are nobody's time."""
+    slow = ToolFinished(call_id="a", tool="t", title="Recalling", summary="Nothing", ok=True, duration_ms=40)
+    last = ToolFinished(call_id="b", tool="t", title="Searching", summary="3 passages", ok=True, duration_ms=30)
+    summary, _ = parts(after([slow, last]))["steps"].split("</summary>")
+    assert '<span class="took">30 ms</span>' in summary
+
+
 def test_something_that_is_no_event_is_refused() -> None:
     with pytest.raises(TypeError, match="Expected an event"):
         Shown("How?").after("token")  # type: ignore[arg-type]
