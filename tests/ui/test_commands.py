@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -127,6 +128,17 @@ def test_another_embedding_model_is_refused_in_words(run: Run, docs: Path, envir
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("Error: ")
     assert "other-model" in result.stderr
+
+
+def test_a_measured_table_is_shown_with_one_measure_a_column(run: Run, tmp_path: Path) -> None:
+    rows = [f"{number % 20},{int(number % 3 == 0)}" for number in range(80)]
+    (tmp_path / "users.csv").write_text("visits,left\n" + "\n".join(rows), "utf-8")
+    done = run("evaluate", "predict", "--data", tmp_path / "users.csv", "--target", "left")
+    assert done.exit_code == 0, done.stderr
+    *_, header, local, logistic = done.stdout.splitlines()
+    assert header.split() == ["auroc", "log_loss", "calibration_error"]
+    assert re.fullmatch(r"\s*local model(\s+\d\.\d{4}){3}\s*", local)
+    assert re.fullmatch(r"\s*logistic regression(\s+\d\.\d{4}){3}\s*", logistic)
 
 
 def test_chat_is_kept_listed_shown_continued_and_deleted(run: Run, docs: Path) -> None:

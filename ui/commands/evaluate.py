@@ -1,7 +1,7 @@
 """python -m ui evaluate …: on question sets and logs, your own index untouched, with the configured parts."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +83,15 @@ def _show(report: Mapping[str, Any], *, as_json: bool) -> None:
 
 def _lines(report: Mapping[str, Any]) -> list[str | Table]:
     """Single values one a line, then one table of the groups, whose columns are their measures."""
-    groups = {name: value for name, value in report.items() if isinstance(value, Mapping)}
-    single = [f"{name}: {_number(value)}" for name, value in report.items() if name not in groups]
+    nested = {name: value for name, value in report.items() if isinstance(value, Mapping)}
+    single = [f"{name}: {_number(value)}" for name, value in report.items() if name not in nested]
+    groups = dict(group for name, value in nested.items() for group in _groups(name, value))
     return [*single, _table(groups)] if groups else [*single]
+
+
+def _groups(name: str, value: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """A group of measures, or the groups of which it is made."""
+    return value.items() if all(isinstance(one, Mapping) for one in value.values()) else [(name, value)]
 
 
 def _table(groups: Mapping[str, Mapping[str, Any]]) -> Table:
