@@ -54,6 +54,8 @@ def script(turn: Turn) -> list[Event]:
     if "code" in text:
         table = "| One column | Another column | And a third one | The last |\n|---|---|---|---|\n| 1 | 2 | 3 | 4 |"
         return play(f"Run [1]:\n\n```sh\na < b\n```\n\n{table}\n\n{'endless' * 20}", sources=[source(1)])
+    if "report" in text:
+        return play("\n\n".join(f"Paragraph{number}" for number in range(40)) + " [1]", sources=[source(1)])
     if "long" in text:
         return play(" ".join(f"word{number}" for number in range(2_000)))
     return play()
@@ -143,6 +145,41 @@ def test_a_follow_up_and_a_rating_are_there_again_after_a_reload(visit: Visit, a
     expect(like).to_have_attribute("aria-pressed", "false")
     page.wait_for_timeout(200)
     assert [rating.rating for rating in assistant.ratings][-2:] == [1, 0]
+
+
+def test_a_long_answer_is_read_from_its_beginning(visit: Visit) -> None:
+    page = visit.page
+    question = page.locator("[data-question]").last
+    latest = page.get_by_role("button", name="Go to the end of the conversation")
+    visit.ask("How does escrow work?")
+    visit.ask("The report")
+    expect(question).to_have_text("The report")
+    expect(question).to_be_in_viewport()
+    page.reload()
+    expect(page.locator("article")).to_have_count(2)
+    expect(question).to_be_in_viewport()
+    latest.press("Enter")
+    expect(question).not_to_be_in_viewport()
+    expect(latest).to_be_hidden()
+    page.locator("details[data-source] summary").last.click()
+    expect(question).not_to_be_in_viewport()
+    visit.ask("Another report")
+    expect(question).to_be_in_viewport()
+
+
+def test_what_is_typed_outlives_a_reload(visit: Visit) -> None:
+    box = visit.page.get_by_role("textbox", name="Your question")
+    box.fill("Half a quest")
+    visit.page.reload()
+    expect(box).to_have_value("Half a quest")
+    box.press("End")
+    visit.page.keyboard.type("ion")
+    with visit.answering():
+        box.press("Enter")
+    expect(visit.page.locator("[data-question]")).to_have_text("Half a question")
+    visit.page.reload()
+    expect(visit.page.locator("article .actions")).to_be_visible()
+    expect(box).to_have_value("")
 
 
 def test_stop_keeps_what_was_said(visit: Visit) -> None:

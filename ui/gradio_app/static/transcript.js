@@ -8,6 +8,8 @@ const latest = element.querySelector(".latest");
 const status = element.querySelector("[role=status]");
 const PENDING = "pending";
 const NEAR = 80; // pixels from the end within which the page keeps following the answer
+const MARGIN = 16; // pixels above the question that an answer is followed under
+const DRAFT = "attune-draft";
 const PATIENCE = 2000; // milliseconds without a sign of life after which the server is asked again
 let revision = 0;
 let following = true;
@@ -25,11 +27,13 @@ function apply() {
   document.getElementById("app").toggleAttribute("data-running", patch.running);
   if (status.textContent !== patch.status) status.textContent = patch.status;
   address(patch);
-  if (fromEnd === null) follow(patch.whole || added || Boolean(patch.complaint));
+  if (patch.complaint) toEnd();
+  else if (fromEnd === null) follow(patch.whole || added);
   else scroller.scrollTop = scroller.scrollHeight - fromEnd;
   fromEnd = null;
   markMuted();
   if (patch.whole || !patch.running) tell("attune:changed");
+  if (patch.whole) restoreDraft();
 }
 
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
@@ -38,6 +42,7 @@ function change(patch) {
   let added = false;
   if (patch.whole) {
     exchanges.replaceChildren();
+    scroller.scrollTop = 0;
     welcome.innerHTML = patch.welcome ?? "";
     earlier.hidden = !patch.earlier;
     earlier.textContent = `Show ${patch.earlier} earlier questions`;
@@ -86,9 +91,18 @@ function address(patch) {
   else history.replaceState(null, "", url);
 }
 
+// An answer is followed as it grows, until its question reaches the top: its beginning stays in sight. A reader who has
+// gone on to the end is kept there.
 function follow(always) {
   if (always) following = true;
-  if (following) scroller.scrollTop = scroller.scrollHeight;
+  const question = (exchanges.lastElementChild?.offsetTop ?? 0) - MARGIN;
+  const end = scroller.scrollHeight - scroller.clientHeight;
+  if (following) scroller.scrollTop = scroller.scrollTop > question ? end : Math.min(question, end);
+  atEnd();
+}
+
+function toEnd() {
+  scroller.scrollTop = scroller.scrollHeight;
   atEnd();
 }
 
@@ -103,6 +117,29 @@ function atEnd() {
 function expectReply() {
   const before = revision;
   setTimeout(() => revision === before && trigger("nudge"), PATIENCE);
+}
+
+// What is typed outlives the page, which Gradio's client loads again by itself after the server was away.
+function keepDraft() {
+  try {
+    sessionStorage.setItem(DRAFT, questionBox()?.value ?? "");
+  } catch {
+    // a browser that keeps nothing: what was typed is lost with the page
+  }
+}
+
+function restoreDraft() {
+  let draft = null;
+  try {
+    draft = sessionStorage.getItem(DRAFT);
+    sessionStorage.removeItem(DRAFT);
+  } catch {
+    // nothing was kept
+  }
+  const box = questionBox();
+  if (!draft || !box || box.value) return;
+  box.value = draft;
+  box.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 function ask(text, messageId = "", personal = "") {
@@ -216,7 +253,7 @@ const acts = {
   rate,
   copy: (button) => copy(button, button.dataset.copy),
   "copy-code": (button) => copy(button, button.closest(".code").querySelector("pre").textContent),
-  latest: () => follow(true),
+  latest: toEnd,
   earlier: () => {
     fromEnd = scroller.scrollHeight - scroller.scrollTop;
     trigger("earlier");
@@ -252,5 +289,6 @@ document.addEventListener("attune:muted", ({ detail }) => {
   markMuted();
 });
 document.addEventListener("attune:taken-back", ({ detail }) => takenBack(detail));
+addEventListener("pagehide", keepDraft);
 watch("value", apply);
 apply();
