@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from knowledge_base.errors import AttuneError
 from tools.database import conversations, now, upsert
 from tools.identities.accounts import Account
+from tools.identities.members import members_of, person_behind
 from tools.identities.tables import identity_links as edges
 from tools.identities.tables import link_attempts as attempts
 from tools.identities.tables import link_codes as codes
@@ -31,7 +32,7 @@ from tools.turn import new_id
 ALPHABET = "BCDFGHJKMNPQRSTVWXZ23456789"  # no vowels: no words; nothing that looks like something else
 CODE_CHARS = 8  # 38 bits: ten guesses an hour for ten minutes find one of them in 10^10 codes
 
-_LOCK = 0  # the id of the row that those who change links take first
+_LOCK = 0  # the id of the row that is taken first by those who must go one at a time
 
 
 class LinkRefused(AttuneError):
@@ -99,14 +100,7 @@ class IdentityStore:
     async def person_of(self, user_id: str) -> str:
         """The same for the id of an account alone."""
         async with self._engine.connect() as connection:
-            return await _root(connection, user_id)
-
-    async def ids_of(self, user_id: str) -> list[str]:
-        """Every id that belongs to the person behind this one, the person's own first. To forget or export a person is
-        to do it for each of them; ask before, for the links go with the rows."""
-        async with self._engine.connect() as connection:
-            root = await _root(connection, user_id)
-            return [root, *sorted((await _below(connection, root)) - {root})]
+            return await person_behind(connection, user_id)
 
     async def issue(self, account: Account) -> LinkCode:
         """A code that links another account to this one. Earlier codes of this account stop working.
@@ -135,7 +129,7 @@ class IdentityStore:
         async with self._engine.begin() as connection:
             await self._one_at_a_time(connection)
             issuer = await self._spend(connection, code)
-            joined, person = await _root(connection, account.user_id), await _root(connection, issuer)
+            joined, person = await person_behind(connection, account.user_id), await person_behind(connection, issuer)
             if joined == person:
                 raise LinkRefused("These two accounts are linked already.")
             if Account.of(joined).doorway == "web":
@@ -165,7 +159,7 @@ class IdentityStore:
     async def links(self, account: Account) -> list[Link]:
         """Every link of the person behind this account, the oldest first."""
         async with self._engine.connect() as connection:
-            members = await _below(connection, await _root(connection, account.user_id))
+            members = await members_of(connection, await person_behind(connection, account.user_id))
             query = select(edges).where(edges.c.user_id.in_(members)).order_by(edges.c.linked_at, edges.c.id)
             rows = (await connection.execute(query)).mappings().all()
         return [
@@ -183,8 +177,8 @@ class IdentityStore:
             raise LinkRefused("You have no such link.")
         async with self._engine.begin() as connection:
             await self._one_at_a_time(connection)
-            person = await _root(connection, link.joined.user_id)
-            members = frozenset(await _below(connection, link.joined.user_id))
+            person = await person_behind(connection, link.joined.user_id)
+            members = frozenset(await members_of(connection, link.joined.user_id))
             if (await connection.execute(delete(edges).where(edges.c.id == link_id))).rowcount == 0:
                 raise LinkRefused("This link was removed already.")
             if self._ownership is not None:
@@ -194,7 +188,7 @@ class IdentityStore:
         return link
 
     async def _count(self, account: Account, kind: str) -> None:
-        """Note an attempt, then refuse it when there were too many: in this order no two can both be the last one."""
+        """Note an attempt, and refuse it when there were too many; the next one waits for that."""
         time = self._clock()
         hour = (
             attempts.c.user_id == account.user_id,
@@ -202,9 +196,9 @@ class IdentityStore:
             attempts.c.at > time - timedelta(hours=1),
         )
         async with self._engine.begin() as connection:
+            await self._one_at_a_time(connection)
             await connection.execute(delete(attempts).where(attempts.c.at < time - timedelta(days=1)))
             await connection.execute(insert(attempts).values(user_id=account.user_id, kind=kind, at=time))
-        async with self._engine.connect() as connection:
             made = (await connection.execute(select(func.count()).select_from(attempts).where(*hour))).scalar_one()
         if made > self._limits[kind]:
             what = "asked for too many codes" if kind == "issue" else "tried too many codes"
@@ -224,27 +218,9 @@ class IdentityStore:
         return issuer
 
     async def _one_at_a_time(self, connection: AsyncConnection) -> None:
-        """Wait for whoever changes links now: two changes at once could make a circle."""
+        """Wait for whoever is at it: of two at once, changes could make a circle, and attempts both be the last."""
         lock = upsert(connection, attempts).values(id=_LOCK, user_id="", kind="lock", at=self._clock())
         await connection.execute(lock.on_conflict_do_update(index_elements=[attempts.c.id], set_={"at": self._clock()}))
-
-
-async def _root(connection: AsyncConnection, user_id: str) -> str:
-    while True:
-        above = (await connection.execute(select(edges.c.into_user).where(edges.c.user_id == user_id))).scalar()
-        if above is None:
-            return user_id
-        user_id = above
-
-
-async def _below(connection: AsyncConnection, user_id: str) -> set[str]:
-    """This id and all that lead to it."""
-    found, newest = {user_id}, {user_id}
-    while newest:
-        rows = await connection.execute(select(edges.c.user_id).where(edges.c.into_user.in_(newest)))
-        newest = set(rows.scalars()) - found
-        found |= newest
-    return found
 
 
 def _hash(code: str) -> str:

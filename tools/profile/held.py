@@ -1,10 +1,11 @@
 """Everything that is held of a user, in whichever table: to show it, and to forget it.
 
 A row is a user's when it names them (`user_id`), or belongs to a row that does. Nobody has to keep a list: a table that
-a later version brings is covered because its columns say so.
+a later version brings is covered because its columns say so. What names an account that is linked to the user is theirs
+too: links move most rows to the person, but not all, and are rows themselves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -15,6 +16,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tools.database import conversations, exchanges, feedback, metadata, now, wipe_deleted
+from tools.identities.members import members_of
 from tools.profile.tables import profiles
 
 TOOLS = Path(__file__).parents[1]
@@ -33,34 +35,35 @@ def tables_of_users() -> list[Table]:
     """Every table that can hold rows of a user, those that others refer to first."""
     for module in TOOLS.glob("*/tables.py"):
         import_module(f"tools.{module.parent.name}.tables")
-    return [table for table in metadata.sorted_tables if belongs_to(table, "") is not None]
+    return [table for table in metadata.sorted_tables if belongs_to(table, ()) is not None]
 
 
-def belongs_to(table: Table, user_id: str) -> ColumnElement[bool] | None:
-    """Which rows of a table are this user's; None where no row can be anyone's."""
+def belongs_to(table: Table, user_ids: Collection[str]) -> ColumnElement[bool] | None:
+    """Which rows of a table are theirs; None where no row can be anyone's."""
     if "user_id" in table.c:
-        return table.c.user_id == user_id
+        return table.c.user_id.in_(user_ids)
     parents = (
-        (key, belongs_to(key.column.table, user_id)) for key in table.foreign_keys if key.column.table is not table
+        (key, belongs_to(key.column.table, user_ids)) for key in table.foreign_keys if key.column.table is not table
     )
     owned = [key.parent.in_(select(key.column).where(theirs)) for key, theirs in parents if theirs is not None]
     return or_(*owned) if owned else None
 
 
-async def counts(connection: AsyncConnection, user_id: str) -> dict[str, int]:
-    """How many rows of each table are this user's."""
+async def counts(connection: AsyncConnection, user_ids: Collection[str]) -> dict[str, int]:
+    """How many rows of each table are theirs."""
     found = {}
     for table in tables_of_users():
-        query = select(func.count()).select_from(table).where(_of(table, user_id))
+        query = select(func.count()).select_from(table).where(_of(table, user_ids))
         found[table.name] = (await connection.execute(query)).scalar_one()
     return found
 
 
 async def export(connection: AsyncConnection, user_id: str) -> dict[str, list[dict[str, Any]]]:
     """Every row that is held of the user, by table, as JSON can hold it."""
+    members = await members_of(connection, user_id)
     held = {}
     for table in tables_of_users():
-        rows = await connection.execute(select(table).where(_of(table, user_id)).order_by(*table.primary_key))
+        rows = await connection.execute(select(table).where(_of(table, members)).order_by(*table.primary_key))
         held[table.name] = [{name: _shown(value) for name, value in row.items()} for row in rows.mappings()]
     return held
 
@@ -74,24 +77,25 @@ async def forget(engine: AsyncEngine, user_id: str) -> Forgotten:
     tables = tables_of_users()
     transcript = [table for table in tables if table in TRANSCRIPT]
     async with engine.connect() as connection:
-        before = await counts(connection, user_id)
+        members = await members_of(connection, user_id)
+        before = await counts(connection, members)
     async with engine.begin() as connection:
-        await _delete(connection, user_id, transcript)
+        await _delete(connection, members, transcript)
     async with engine.begin() as connection:
-        await connection.execute(update(profiles).where(profiles.c.user_id == user_id).values(updated_at=now()))
-        await _delete(connection, user_id, [table for table in tables if table not in transcript])
+        await connection.execute(update(profiles).where(profiles.c.user_id.in_(members)).values(updated_at=now()))
+        await _delete(connection, members, [table for table in tables if table not in transcript])
     await wipe_deleted(engine)
     async with engine.connect() as connection:
-        return Forgotten(before, await counts(connection, user_id))
+        return Forgotten(before, await counts(connection, members))
 
 
-async def _delete(connection: AsyncConnection, user_id: str, tables: Sequence[Table]) -> None:
+async def _delete(connection: AsyncConnection, user_ids: Collection[str], tables: Sequence[Table]) -> None:
     for table in reversed(tables):
-        await connection.execute(delete(table).where(_of(table, user_id)))
+        await connection.execute(delete(table).where(_of(table, user_ids)))
 
 
-def _of(table: Table, user_id: str) -> ColumnElement[bool]:
-    where = belongs_to(table, user_id)
+def _of(table: Table, user_ids: Collection[str]) -> ColumnElement[bool]:
+    where = belongs_to(table, user_ids)
     assert where is not None  # noqa: S101 (tables_of_users left the others out)
     return where
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tools.conversations import ConversationStore
+from tools.doorways.threads import ThreadStore
 from tools.identities.accounts import Account
 from tools.identities.ownership import MOVED, RowOwnership
 from tools.identities.store import IdentityStore
@@ -181,18 +182,36 @@ async def test_linking_twice_over_is_as_good_as_once(
     assert await topics(profiles, "ada") == {"security"}
 
 
-async def test_forgetting_every_id_of_a_person_leaves_nothing(
+async def test_forgetting_a_person_leaves_nothing_of_their_accounts(
     say: Say, profiles: ProfileStore, identities: IdentityStore, engine: AsyncEngine
 ) -> None:
+    await profiles.mute("slack:T1:U1", "topic", "My divorce")
+    for user_id in ("ada", "slack:T1:U1"):  # the same key: this row stays with its account
+        await profiles.record(user_id, [Interaction("search", key="1", metadata={"query": "lawyers"})])
     await say(SLACK, "security")
     await join(identities, SLACK, WEB)
-    await say(SLACK, "audits")
-    members = await identities.ids_of("ada")
-    for user_id in members:
-        await profiles.forget(user_id)
+    await join(identities, DISCORD, SLACK)
+    await say(DISCORD, "audits")
+    await ThreadStore(engine).spoke("slack:T1:C1:1", "c1", "slack:T1:U1")
+    held_of = await profiles.export("ada")
+    assert {row["user_id"] for row in held_of["identity_links"]} == {"slack:T1:U1", "discord:42"}
+    assert len(held_of["interactions"]) == 4
+    forgotten = await profiles.forget("ada")
+    assert forgotten.before == {name: len(rows) for name, rows in held_of.items()}
+    assert set(forgotten.after.values()) == {0}
     async with engine.connect() as connection:
-        left = [await held.counts(connection, user_id) for user_id in members]
-    assert all(not any(rows.values()) for rows in left)
+        left = await held.counts(connection, ["ada", "slack:T1:U1", "discord:42"])
+    assert not any(left.values())
+    assert await identities.user_of(SLACK) == "slack:T1:U1"
+
+
+async def test_forgetting_an_account_leaves_the_person_it_was_linked_to(
+    say: Say, profiles: ProfileStore, identities: IdentityStore
+) -> None:
+    await say(WEB, "payments")
+    await join(identities, SLACK, WEB)
+    await profiles.forget("slack:T1:U1")
+    assert await topics(profiles, "ada") == {"payments"}
     assert await identities.user_of(SLACK) == "slack:T1:U1"
 
 

@@ -44,7 +44,6 @@ async def test_an_account_is_itself_until_it_is_linked(identities: IdentityStore
     assert await identities.user_of(SLACK) == "slack:T1:U1"
     await join(identities, SLACK, WEB)
     assert await identities.user_of(SLACK) == await identities.user_of(WEB) == "ada"
-    assert await identities.ids_of("slack:T1:U1") == ["ada", "slack:T1:U1"]
     assert await identities.user_of(DISCORD) == "discord:42"
 
 
@@ -112,7 +111,7 @@ async def test_codes_are_given_and_tried_a_few_times_an_hour(identities: Identit
         await identities.issue(WEB)
     tries = [identities.redeem(SLACK, "BBBB-2222") for _ in range(15)]
     ends = await asyncio.gather(*tries, return_exceptions=True)
-    assert 0 < sum(not isinstance(end, TooManyAttempts) for end in ends) <= 10
+    assert sum(not isinstance(end, TooManyAttempts) for end in ends) == 10
     with pytest.raises(TooManyAttempts):
         await identities.redeem(SLACK, code)  # even the right one
     clock.pass_by(hours=1, seconds=1)
@@ -178,7 +177,6 @@ async def check(identities: IdentityStore, accounts: list[Account]) -> None:
     for account in accounts:
         people.setdefault(await identities.user_of(account), set()).add(account.user_id)
     for person, members in people.items():
-        assert set(await identities.ids_of(person)) == members
         links = await identities.links(Account.of(person))
         assert len(links) == len(members) - 1
         assert {end.user_id for link in links for end in (link.joined, link.person)} <= members

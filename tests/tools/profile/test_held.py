@@ -107,8 +107,8 @@ def test_every_table_with_a_user_is_covered():
     covered = {table.name for table in tables_of_users()}
     assert {table.name for table in metadata.tables.values() if "user_id" in table.c} <= covered
     assert {"exchanges", "feedback"} <= covered
-    assert belongs_to(metadata.tables["taxonomy"], "ada") is None
-    assert belongs_to(metadata.tables["taxonomy_links"], "ada") is None
+    assert belongs_to(metadata.tables["taxonomy"], ["ada"]) is None
+    assert belongs_to(metadata.tables["taxonomy_links"], ["ada"]) is None
 
 
 async def test_on_sqlite_what_was_forgotten_is_not_left_in_the_file(store, lives, engine, tmp_path):
