@@ -26,8 +26,6 @@ KEPT, MOVED = 0.8, 0.2
 MOST_HALVINGS = 64.0
 """After so many half-lives nothing is left that anyone could see; going on would underflow."""
 
-ASKED_ABOUT = 0.5
-"""What a question weighs for a topic that it is wholly about; multiply by the relevance."""
 COUNTS_AGAINST_BELOW = 4.0
 """A rating under this is dislike: from −1 for a 0 up to just under nothing."""
 

@@ -5,7 +5,6 @@ what is popular at the user's moment over several spans of time, and how new an 
 worth on this log. Every score uses only what had happened by the user's moment, apart from the weights themselves.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,8 +167,3 @@ def standardised(scores: Matrix) -> Matrix:
         return scores
     centred = scores - scores.mean(axis=-1, keepdims=True)
     return np.asarray(centred / np.maximum(centred.std(axis=-1, keepdims=True), 1e-9), np.float32)
-
-
-def moments_of(log: Log, users: Sequence[int]) -> NDArray[np.float64]:
-    """When each user was last seen."""
-    return np.array([log.time[log.of(int(user))].max(initial=0.0) for user in users])

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -58,14 +57,6 @@ class Action:
     type: str
     item_id: str
     rating: float | None = None
-
-
-class ReadsProfiles(Protocol):
-    """What we need of the profile room."""
-
-    async def read(self, user_id: str) -> Profile:
-        """What is known of a user; of a stranger, an empty profile."""
-        ...
 
 
 async def read_actions(engine: AsyncEngine, user_id: str) -> list[Action]:
