@@ -113,7 +113,7 @@ def _check(user_id: str, scopes: frozenset[str]) -> None:
     if not scopes:
         raise KeyRejected("Expected at least one scope: user, admin or trusted-proxy.")
     if not (0 < len(user_id) <= 200) or not user_id.isprintable() or not user_id.strip():
-        raise KeyRejected("Expected a user id of 1 to 200 printable characters.")
+        raise KeyRejected(f"Expected a user id of 1 to 200 printable characters, got {user_id[:40]!r}.")
 
 
 def _digest(secret: str) -> str:
