@@ -436,4 +436,5 @@ async def test_64_turns_at_once_in_one_process_all_end_up_in_their_conversations
             (kept,) = await assistant.transcript(turn.user_id, reply.conversation_id)
             assert (kept.question, kept.reply.answer) == (turn.text, reply.answer)
         for number in range(16):
-            assert (await assistant.profiles.read(f"user-{number}")).interactions == 4
+            did = await assistant.profiles.activity(f"user-{number}")
+            assert did.by_type["question"] == 4  # beside offers that were passed over, where there was time for any
