@@ -21,7 +21,7 @@ from langchain_core.tools import BaseTool
 
 from agent import prompts
 from agent.compose import LONG, SHORT, USUAL, Answer, compose
-from agent.small_talk import small_talk
+from agent.small_talk import asks_what_is_known, small_talk
 from knowledge_base.passage import Utterance
 from tools.foresight import Foresight
 from tools.handoff.desk import Ticket
@@ -134,7 +134,8 @@ class ExtractiveChatModel(BaseChatModel):
             return _call(HAND_OFF)
         if _WANTS_SUGGESTIONS.search(question) and self._may(SUGGEST, explicitly=True) and SUGGEST not in done:
             return _call(SUGGEST, about=_subject(question))
-        if self._may(SEARCH) and SEARCH not in done and small_talk(question, history) is None:
+        asks_documents = small_talk(question, history) is None and not asks_what_is_known(question)
+        if self._may(SEARCH) and SEARCH not in done and asks_documents:
             return _call(SEARCH, query=question)
         return None
 
@@ -188,10 +189,12 @@ def _answer(
         return Answer(f"{tickets[-1].words} {prompts.MEANWHILE}"), {}
     if any(one.name == SUGGEST for one in results):
         return _suggested([one for one in artifacts if isinstance(one, list)]), {}
+    known = next((one for one in artifacts if isinstance(one, Known)), None)
+    if asks_what_is_known(question):
+        return Answer(_told_of(known)), {}
     found = [one for one in artifacts if isinstance(one, Found)]
     if any(one.name == SEARCH for one in results) and not found and small_talk(question, history) is None:
         return Answer(SEARCH_FAILED, answered=False), {}
-    known = next((one for one in artifacts if isinstance(one, Known)), None)
     foresight = next((one for one in artifacts if isinstance(one, Foresight)), None)
     return _shaped(question, history, _together(found), known, foresight)
 
@@ -213,6 +216,16 @@ def _shaped(
     if at_risk and foresight is not None:
         answer = replace(answer, text=f"{answer.text}\n\n{prompts.AFTER_RISK[foresight.action]}")
     return answer, {"length": prompts.LENGTH_EFFECTS[told]} if told and answer.answered else {}
+
+
+def _told_of(known: Known | None) -> str:
+    """What the user hears of their own profile, where this reply may use it."""
+    if known is None:
+        return prompts.PROFILE_NOT_USED
+    lines = known.lines()
+    if not lines:
+        return prompts.NOTHING_KNOWN
+    return "\n".join([prompts.KNOWN, "", *(f"- {line}" for line in lines), "", prompts.CORRECT_IT])
 
 
 def _suggested(given: Sequence[list[NextStep]]) -> Answer:

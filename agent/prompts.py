@@ -37,6 +37,17 @@ AFTER_RISK = {
 
 MEANWHILE = "They get this conversation with the steps that were tried; you can go on asking here meanwhile."
 
+KNOWN = "This is what I know about you:"
+
+CORRECT_IT = "On the chat page, “Your profile” shows the reason for each, and lets you undo it."
+
+NOTHING_KNOWN = (
+    "I know nothing about you yet. What you tell about yourself, and what your questions are about, is noted in your "
+    "profile, where you can undo it."
+)
+
+PROFILE_NOT_USED = "Nothing that is known about you is used here, so I can't tell. The chat page shows your profile."
+
 SUGGESTED = "These may be worth your time:"
 
 NOTHING_TO_SUGGEST = "There is nothing to suggest yet. Ask a question, and I look for what goes with it."

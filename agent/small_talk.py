@@ -32,6 +32,18 @@ _ABILITY = (
     r"how do you work|how does this work|what can i ask(?: you)?"
 )
 
+_KNOWN = (
+    r"(?:what|do you) (?:all |else )?(?:(?:do|have|did) you (?:already |all )?)?"
+    r"(?:know|remember|learn(?:ed|t)?|noted?|stored?|saved?|keep|kept)(?: (?:anything|something|everything))?"
+    r"(?: so far| already)? (?:about|of|on) me(?: so far| already| by now| yet)?|"
+    r"what is known (?:about|of) me|do you (?:know|remember) (?:who i am|me)|who am i"
+)
+_FORGET = (
+    r"(?:please )?(?:can you |could you )?(?:please )?(?:forget|erase|delete) "
+    r"(?:me|(?:about )?(?:everything|all|what|anything)(?: that)?(?: you(?:'ve| have)? (?:know|learned|learnt|noted))?"
+    r" (?:about|of) me|what i(?:'ve| have)? told you|everything i(?:'ve| have)? told you)(?: please)?"
+)
+
 _BAD = (
     r"(?:(?:so|really|very|totally|completely|absolutely|just) )?"
     r"(?:useless|terrible|awful|horrible|bad|garbage|rubbish|ridiculous|a joke|annoying|frustrating|unhelpful|no help|"
@@ -55,6 +67,11 @@ REPLIES: tuple[tuple[str, str], ...] = (
         "Ask me a question in your own words. I search the documents and answer with what they say; every statement "
         "has a number that opens its source. If the documents don't answer it, I tell you so.",
     ),
+    (
+        _FORGET,
+        "I can't delete anything from within a conversation. On the chat page, under “Your profile”, *Reset* forgets "
+        "what was learned about you, and *Forget everything* your conversations too.",
+    ),
 )
 SORRY = (
     "I'm sorry that this is not going well. Tell me in a sentence what you were trying to do and what happened "
@@ -69,12 +86,13 @@ _IF_UNASKED = (  # after a question of the assistant, these answer it
     (re.compile(rf"{_ANNOYED}(?:(?:,| and|, and)? {_ANNOYED})*"), SORRY),
 )
 _OPENING = re.compile(rf"(?:{_GREETING}|{_THANKS}|{_WELL})(?=[\s,.!;:]|$)[\s,.!;:]*")
+_ASKS_KNOWN = re.compile(_KNOWN)
 _NOT_WORDS = re.compile(r"[^\w\s',]+")
 
 
 def small_talk(message: str, history: Sequence[Utterance]) -> str | None:
     """The reply to a message that is nothing but small talk; None when it asks or tells something more."""
-    said = " ".join(_NOT_WORDS.sub(" ", message.lower().replace("’", "'")).split()).strip(" ,'")
+    said = _said(message)
     if not said:
         return NOTHING_SAID
     if len(said) > MAX_CHARS:
@@ -83,6 +101,16 @@ def small_talk(message: str, history: Sequence[Utterance]) -> str | None:
     if reply is None and not _was_asked(history):
         return _first(_IF_UNASKED, said)
     return reply
+
+
+def asks_what_is_known(message: str) -> bool:
+    """Whether the user wants to hear what is known of them."""
+    said = _said(message)
+    return len(said) <= MAX_CHARS and any(map(_ASKS_KNOWN.fullmatch, (said, _OPENING.sub("", said, count=1))))
+
+
+def _said(message: str) -> str:
+    return " ".join(_NOT_WORDS.sub(" ", message.lower().replace("’", "'")).split()).strip(" ,'")
 
 
 def _reply(said: str) -> str | None:

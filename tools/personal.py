@@ -65,6 +65,14 @@ class Known:
         ]
         return "\n".join(["<profile>", *filter(None, lines), "</profile>"])
 
+    def lines(self) -> list[str]:
+        """The same for the user themselves, one thing a line."""
+        topics = [one.value for one in self.profile.top("topic", TOPICS) if one.score > 0]
+        tags = [tag.name for tag in self.profile.tags[:TAGS] if tag.name not in topics]
+        told = [f"{SLOT_NAMES[fact.slot]}: {fact.value}" for fact in self.profile.facts]
+        asked, tagged = f"You asked about: {', '.join(topics)}", f"Tags: {', '.join(tags)}"
+        return [*told, *([asked] if topics else []), *([tagged] if tags else [])]
+
     def summary(self) -> str:
         """The same in a few words, for people."""
         counts = [(len(self.likings), "topic"), (len(self.profile.facts), "fact"), (len(self.profile.tags), "tag")]

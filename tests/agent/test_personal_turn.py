@@ -50,6 +50,20 @@ async def test_what_was_told_is_used_in_the_very_next_turn(assistant: Assistant)
     assert stranger.receipt == []
 
 
+async def test_who_asks_what_is_known_of_them_hears_it(assistant: Assistant):
+    asked = "What do you know about me?"
+    stranger = reply_in(await _ask(assistant, asked))
+    assert stranger.answered
+    assert stranger.answer.startswith("I know nothing about you yet.")
+    await _ask(assistant, f"I'm a designer. {ESCROW}")
+    reply = reply_in(await _ask(assistant, asked))
+    assert "- Role: designer" in reply.answer
+    assert "- You asked about: Escrow" in reply.answer
+    assert reply.sources == []
+    public = reply_in(await events_of(assistant, Turn("ada", asked, public=True)))
+    assert "designer" not in public.answer
+
+
 async def test_an_answer_without_the_profile_is_a_strangers_answer(assistant: Assistant):
     await _ask(assistant, "Please keep your answers short.")
     events = await events_of(assistant, Turn("ada", ESCROW, personal=False))

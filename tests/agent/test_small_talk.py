@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.small_talk import ACKNOWLEDGED, NOTHING_SAID, small_talk
+from agent.small_talk import ACKNOWLEDGED, NOTHING_SAID, asks_what_is_known, small_talk
 from knowledge_base.passage import Utterance
 
 ASKED = (Utterance("assistant", "Is the contract still running?"),)
@@ -23,6 +23,8 @@ TOLD = (Utterance("assistant", "The contract is still running [1]."),)
         ("What’s your name?", "I'm the support assistant"),
         ("Thanks, that helped!", "You're welcome!"),
         ("this is useless", "I'm sorry"),
+        ("Forget me", "I can't delete"),
+        ("Please forget everything you know about me!", "I can't delete"),
         ("Your site is terrible, nothing works!!", "I'm sorry"),
         ("That didn't help.", "I'm sorry"),
         ("I am so frustrated", "I'm sorry"),
@@ -38,6 +40,9 @@ def test_small_talk_gets_a_short_reply(message, reply):
         "Hi, how do I reset my password?",
         "thanks, and what does it cost?",
         "Who are you allowed to pay?",
+        "Forget me not",
+        "How do I delete my account?",
+        "Delete what the client said about me",
         "What can you do about a frozen contract?",
         "help me with an invoice",
         "I see no invoice",
@@ -64,3 +69,26 @@ def test_an_acknowledgement_is_one_unless_it_answers_a_question():
 
 def test_a_long_message_is_never_small_talk():
     assert small_talk("thank you " * 20, ()) is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "What do you know about me?",
+        "Hi, what have you learned about me so far?",
+        "do you remember anything about me",
+        "Do you remember me?",
+        "who am I",
+        "What did you note about me?",
+    ],
+)
+def test_who_asks_for_their_profile_is_understood(message):
+    assert asks_what_is_known(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["What do clients know about me?", "Who am I paid by?", "What do you know about escrow?", "What data do you keep?"],
+)
+def test_a_question_to_the_documents_is_not_taken_for_it(message):
+    assert not asks_what_is_known(message)
