@@ -1,5 +1,7 @@
 """Settings as a doorway reads them: the command line over the environment, and mistakes in words for people."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,10 +17,23 @@ def load_settings(**chosen: Any) -> Settings:
         SettingsError: names each variable and what was expected. Values are not shown: they may be keys.
     """
     try:
-        return Settings(**{name: value for name, value in chosen.items() if value is not None})
+        settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
     except ValidationError as error:
         wrong = "; ".join(f"{_variable(one['loc'])}: {one['msg']}" for one in error.errors(include_input=False))
         raise SettingsError(f"A setting cannot work: {wrong}. Change it in the environment or in .env.") from error
+    _check_folder(settings.data_dir)
+    return settings
+
+
+def _check_folder(folder: Path) -> None:
+    """Whether the data folder is one, or can be made, and can be written."""
+    path = folder.absolute()
+    there = next(one for one in (path, *path.parents) if one.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "cannot be written" if there.is_dir() else "is not a folder"
+        raise SettingsError(
+            f"Expected a data folder that can be written, got {path}: {there} {why}. Set ATTUNE_DATA_DIR."
+        )
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -87,6 +87,19 @@ def test_what_is_chosen_goes_over_the_environment() -> None:
         load_settings(port=0)
 
 
+def test_a_data_folder_that_cannot_be_used_is_named_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "data"):
+        monkeypatch.setenv("ATTUNE_DATA_DIR", str(folder))
+        with pytest.raises(SettingsError, match=f"got {folder}: {tmp_path / 'file'} is not a folder"):
+            load_settings()
+    monkeypatch.setenv("ATTUNE_DATA_DIR", str(tmp_path / "to" / "be" / "made"))
+    assert load_settings().data_dir == tmp_path / "to" / "be" / "made"
+    assert not (tmp_path / "to").exists()
+
+
 def test_our_own_packages_are_found() -> None:
     assert shadowed() == []
 
