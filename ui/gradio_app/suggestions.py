@@ -9,12 +9,16 @@ from agent.assistant import Assistant
 from tools.profile.errors import ProfileInputInvalid
 from tools.profile.model import Interaction, InteractionType
 from tools.recommender.service import Recommender
+from tools.recommender.suggestion import SuggestionList
 from ui.gradio_app.for_you import PER_STAR, STARS, Chosen, Row, for_you_html
 from ui.gradio_app.sent import number_of, text_of
 
 PLACE = "for_you"
 ROWS, PER_ROW = 6, 8
 REMEMBERED = 500  # newest interactions among which what was saved and rated is looked for
+REST = "More from the catalogue"
+AFTER_PERSONAL = {"popular": 1, "trending": 1, "new": 1, "catalogue": 2}
+"""Kinds of reasons that say nothing of the reader, and where their rows come."""
 KINDS: dict[str, InteractionType] = {"opened": "click", "save": "save", "unsave": "unsave", "dismiss": "dismiss"}
 SAID = {"save": "Saved.", "unsave": "No longer saved.", "dismiss": "It will not be suggested again.", "rate": "Rated."}
 
@@ -28,7 +32,7 @@ class Suggestions:
     async def html(self, user_id: str) -> str:
         """The rows for this reader, logged as shown where that may be kept."""
         recommender = self._assistant().recommender
-        rows = (await recommender.carousels(user_id, count=PER_ROW))[:ROWS]
+        rows = in_order(await recommender.carousels(user_id, count=PER_ROW))[:ROWS]
         await _log(recommender, rows)
         return for_you_html(rows, await self._chosen(user_id))
 
@@ -47,6 +51,16 @@ class Suggestions:
             if one.item_id is not None and one.rating is not None:
                 ratings.setdefault(one.item_id, one.rating)
         return Chosen(frozenset(item for item, kept in saved.items() if kept), ratings)
+
+
+def in_order(rows: Sequence[Row]) -> list[Row]:
+    """Rows whose reason is the reader's own first, those without a reason last, under a name of their own."""
+    named = [(REST if _kind(listed) == "catalogue" else reason, listed) for reason, listed in rows]
+    return sorted(named, key=lambda row: AFTER_PERSONAL.get(_kind(row[1]), 0))
+
+
+def _kind(listed: SuggestionList) -> str:
+    return listed.suggestions[0].reasons[0].kind
 
 
 async def _log(recommender: Recommender, rows: Sequence[Row]) -> None:
