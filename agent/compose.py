@@ -1,21 +1,19 @@
 """An answer quoted from the passages that were found: question and sources in, Markdown with citations out.
 
 Nothing is invented: every sentence is one of a source, cleaned of inline markup, and followed by the number of that
-source. What is likely part of the answer (agent/relevance.py) is chosen until more would dilute it, completed to what
-can stand alone (a list with the sentence that introduces it, all the steps of a procedure, code with its explanation),
-and put in the order of the document.
+source; dots stand for clauses that are left out. What is likely part of the answer (agent/relevance.py) is chosen
+clause by clause until more would dilute it, completed to what can stand alone (a list with the sentence that introduces
+it, all the steps of a procedure, code with its explanation), and put in the order of the document.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
-import numpy as np
-from numpy.typing import NDArray
-
 from agent.asked import asks, asks_for_all, compares, names_language, paragraph, stands_alone, weighed
-from agent.relevance import Candidate, candidates, relevance, terms
+from agent.clauses import clauses
+from agent.relevance import Candidate, Floats, candidates, relevance, terms
 from agent.small_talk import small_talk
 from knowledge_base.passage import Utterance
 from tools.sources import Found, Source, linked
@@ -33,6 +31,9 @@ REPEATS = 0.7  # share of the words of a sentence in another one from which it s
 QUOTED_CONFIDENCE = 0.15  # below the threshold of an answer, the nearest is still quoted from here on
 NEAREST = 3
 FAR = 0.1  # how likely, relative to the best, something must be to be said beside it
+GAP = "..."  # in place of what is left out
+LEFT_OUT = 5  # words at least that are left out of a sentence
+NEVER = 1e-6  # the least that anything is likely
 MIN_WORDS = 3  # of a sentence that says something alone
 
 
@@ -44,7 +45,7 @@ class Length:
     expected: int
 
 
-USUAL, SHORT, LONG = Length(110, 26), Length(45, 8), Length(180, 70)
+USUAL, SHORT, LONG = Length(110, 32), Length(45, 8), Length(180, 70)
 QUOTED = Length(45, 26)  # of an answer that may not be one
 
 NO_ANSWER = "The documents don't answer this."
@@ -62,7 +63,7 @@ class Answer:
     answered: bool = True
 
 
-Relevance = Callable[[str, Sequence[Utterance], Sequence[Candidate]], NDArray[np.float64]]
+Relevance = Callable[[str, Sequence[Utterance], Sequence[Candidate]], Sequence[Floats]]
 
 
 def compose(
@@ -75,7 +76,7 @@ def compose(
 ) -> Answer:
     """The answer to a question after a conversation, from what one or more searches found.
 
-    `relevance` gives each candidate the probability that it is part of the answer.
+    `relevance` gives each clause of each candidate the probability that it is part of the answer.
     """
     reply = small_talk(question, history)
     if reply is not None:
@@ -86,9 +87,9 @@ def compose(
     if not given:
         return unanswered(found.sources)
     alone = stands_alone(question, history, found.query, given)
-    probable = relevance(question, history, given).tolist()
-    likely = weighed(question, found.query or question, given, probable, alone=alone)
-    chosen = _chosen(question, given, likely, length if found.answerable else QUOTED)
+    probable = relevance(question, history, given)
+    parts = _parts(question, found.query or question, given, probable, alone=alone)
+    chosen = _chosen(question, given, parts, length if found.answerable else QUOTED)
     if not chosen or (not found.answerable and found.confidence < QUOTED_CONFIDENCE):
         return unanswered(found.sources)
     answer = _rendered(_completed(question, chosen, given))
@@ -136,34 +137,100 @@ def _quotable(question: str, sources: Sequence[Source]) -> list[Candidate]:
 
 # Choosing
 
+_RESTRICTS = re.compile(r"(?:(?:and|or|but) )?(?:if|unless|only|except|provided|but|until|when)\b", re.IGNORECASE)
 
-def _chosen(question: str, given: Sequence[Candidate], likely: Sequence[float], length: Length) -> list[Candidate]:
-    """The candidates that make the best answer: as long as each raises the expected F1 of the answer's words.
 
-    With p a unit's probability and n its words, that is the sum of p·n over (the answer's words + those of the true
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What may be quoted of a candidate: the place of a clause, or None for all of it, and how likely that is."""
+
+    clause: int | None
+    words: int
+    likely: float
+
+
+def _parts(
+    question: str, query: str, given: Sequence[Candidate], probable: Sequence[Floats], *, alone: bool
+) -> list[list[_Part]]:
+    """What may be quoted of each candidate, with what the trees cannot know of it as a whole.
+
+    What can be left out of a sentence is mostly what was said before: a question that stands alone gets it whole.
+    """
+    wholes = [max(NEVER, _of_words(one, some)) for one, some in zip(given, probable, strict=True)]
+    likely = weighed(question, query, given, wholes, alone=alone)
+    if alone:
+        return [[_Part(None, one.words, fit)] for one, fit in zip(given, likely, strict=True)]
+    return [
+        _clause_parts(one, some, fit / whole)
+        for one, some, fit, whole in zip(given, probable, likely, wholes, strict=True)
+    ]
+
+
+def _of_words(one: Candidate, probable: Floats) -> float:
+    """The probability of a candidate's words, from those of its clauses."""
+    lengths = [len(text.split()) for text in clauses(one.unit)]
+    quoted: float = sum(p * n for p, n in zip(probable.tolist(), lengths, strict=True))
+    return quoted / sum(lengths)
+
+
+def _clause_parts(one: Candidate, probable: Floats, factor: float) -> list[_Part]:
+    each = zip(clauses(one.unit), probable.tolist(), strict=True)
+    return [_Part(at, len(text.split()), min(1.0, factor * p)) for at, (text, p) in enumerate(each)]
+
+
+def _chosen(
+    question: str, given: Sequence[Candidate], parts: Sequence[Sequence[_Part]], length: Length
+) -> list[Candidate]:
+    """The parts that make the best answer: as long as each raises the expected F1 of the answer's words.
+
+    With p a part's probability and n its words, that is the sum of p·n over (the answer's words + those of the true
     answer), here the expected length.
     """
-    left = sorted(range(len(given)), key=lambda i: -likely[i])[:SHORTLIST]
-    left = [i for i in left if _may_stand(question, given[i], given)]
-    least = FAR * max((likely[i] for i in left), default=0.0)
-    left = [i for i in left if likely[i] >= least]
-    chosen: list[int] = []
+    best = [max(part.likely for part in some) for some in parts]
+    order = sorted(range(len(given)), key=lambda i: -best[i])[:SHORTLIST]
+    order = [i for i in order if _may_stand(question, given[i], given)]
+    least = FAR * max((best[i] for i in order), default=0.0)
+    left = [(i, part) for i in order for part in parts[i] if part.likely >= least]
+    chosen: dict[int, list[_Part]] = {}
     worth = words = 0.0
     while left:
-        likelihood, best = max((_likelihood(i, chosen, given, likely), -i) for i in left)
-        best = -best
-        left.remove(best)
-        if any(_repeats(given[best], given[other]) for other in chosen):
-            continue
-        if chosen and _shown(question, [*chosen, best], given) > max(length.most, MAX_LIST_WORDS):
-            continue
-        more_worth, more_words = worth + likelihood * given[best].words, words + given[best].words
+        first = next(iter(chosen), None)
+        likelihood, at = max((_likelihood(part, given, i, first), -at) for at, (i, part) in enumerate(left))
+        i, part = left.pop(-at)
+        if i not in chosen:
+            if any(_repeats(given[i], given[other]) for other in chosen):
+                continue
+            if chosen and _shown(question, [*chosen, i], given) > max(length.most, MAX_LIST_WORDS):
+                continue
+        more_worth, more_words = worth + likelihood * part.words, words + part.words
         lowers = more_worth / (more_words + length.expected) < worth / (words + length.expected)
         if chosen and (more_words > length.most or lowers):
             break
-        chosen.append(best)
+        chosen.setdefault(i, []).append(part)
         worth, words = more_worth, more_words
-    return [given[i] for i in chosen]
+    return [_excerpt(given[i], [part.clause for part in some]) for i, some in chosen.items()]
+
+
+def _excerpt(one: Candidate, at: Sequence[int | None]) -> Candidate:
+    """A candidate with only some of its clauses, and dots for the others; conditions that follow a clause stay with it,
+    and a few words are not left out."""
+    if None in at:
+        return one
+    parts = clauses(one.unit)
+    kept: list[int] = []
+    for place, text in enumerate(parts):
+        if place in at or (place - 1 in kept and _RESTRICTS.match(text)):
+            kept.append(place)
+    runs = [
+        (is_kept, " ".join(parts[place] for place in places))
+        for is_kept, places in ((key, list(some)) for key, some in groupby(range(len(parts)), key=kept.__contains__))
+    ]
+    shown = [text if is_kept or len(text.split()) < LEFT_OUT else GAP for is_kept, text in runs]
+    if GAP not in shown:
+        return one
+    before_gap = [after == GAP for after in [*shown[1:], ""]]
+    text = " ".join(text.rstrip(" ,;:") if cut else text for text, cut in zip(shown, before_gap, strict=True))
+    return replace(one, unit=replace(one.unit, text=text))
 
 
 def _shown(question: str, chosen: Sequence[int], given: Sequence[Candidate]) -> int:
@@ -209,11 +276,11 @@ def _is_next(one: Candidate, other: Candidate) -> bool:
     return other.source is one.source and other.index == one.index + 1 and other.unit.block == one.unit.block
 
 
-def _likelihood(i: int, chosen: Sequence[int], given: Sequence[Candidate], likely: Sequence[float]) -> float:
-    if not chosen:
-        return likely[i]
-    elsewhere = given[i].source.document_id != given[chosen[0]].source.document_id
-    return likely[i] * (OTHER_DOCUMENT if elsewhere else 1.0)
+def _likelihood(part: _Part, given: Sequence[Candidate], i: int, first: int | None) -> float:
+    if first is None:
+        return part.likely
+    elsewhere = given[i].source.document_id != given[first].source.document_id
+    return part.likely * (OTHER_DOCUMENT if elsewhere else 1.0)
 
 
 def _repeats(one: Candidate, other: Candidate) -> bool:
@@ -235,17 +302,17 @@ _LEANS_BACK = re.compile(
 
 
 def _completed(question: str, chosen: Sequence[Candidate], given: Sequence[Candidate]) -> list[Candidate]:
-    """What was chosen, with what it cannot stand without, in the order in which it is to be read."""
-    by_place = {(one.source.number, one.index): one for one in given}
-    kept = dict.fromkeys((one.source.number, one.index) for one in chosen)
+    """What was chosen, with what it cannot stand without (that is whole), in the order in which it is to be read."""
+    kept = {(one.source.number, one.index): one for one in chosen}
     for one in chosen:
         for other in _companions(question, one, given):
-            kept.setdefault((other.source.number, other.index))
+            kept[other.source.number, other.index] = other
     best: dict[str, int] = {}
     for one in chosen:
         best.setdefault(one.source.document_id, len(best))
-    found = [by_place[place] for place in kept if place in by_place]
-    return sorted(found, key=lambda one: (best.get(one.source.document_id, 0), one.source.ordinal, one.rank, one.index))
+    return sorted(
+        kept.values(), key=lambda one: (best.get(one.source.document_id, 0), one.source.ordinal, one.rank, one.index)
+    )
 
 
 def _companions(question: str, one: Candidate, given: Sequence[Candidate]) -> Iterator[Candidate]:

@@ -1,8 +1,8 @@
-"""How likely each unit of the passages found is part of the answer: a few features, read by small decision trees.
+"""How likely each clause of the passages found is part of the answer: a few features, read by small decision trees.
 
-The features compare words: those of the question, of what was said before, and of the unit, its neighbours and its
-heading, weighted by how rare they are among the passages found. What was said before tells where in a document the
-conversation stands, since the answer to a follow-up often comes right after the last one. No vector is made, so it
+The features compare words: those of the question, of what was said before, and of the clause, its unit, the neighbours
+and the heading, weighted by how rare they are among the passages found. What was said before tells where in a document
+the conversation stands, since the answer to a follow-up often comes right after the last one. No vector is made, so it
 takes a few milliseconds. The trees are fitted by benchmarks/fit_relevance.py to conversations whose answers are marked
 in their documents; agent/relevance.json holds them.
 """
@@ -10,7 +10,7 @@ in their documents; agent/relevance.json holds them.
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -19,12 +19,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.clauses import clauses
 from knowledge_base.passage import Utterance
 from knowledge_base.sentences import Unit, units
 from knowledge_base.stopwords import STOP_WORDS
 from tools.sources import Source
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 TREES = Path(__file__).with_suffix(".json")
 SPOKEN = 12  # utterances before the question that count
@@ -34,6 +36,9 @@ ANCHORS = 4  # answers, from the last one back, whose place in the documents is 
 ALIKE = 0.25  # similarity from which a unit counts as what an answer said
 NOWHERE = -20.0  # the distance from the last answer where it was not found
 _TINY = 1e-6
+READ = 20  # candidates, the likeliest first, whose clauses are looked at
+UNREAD = 0.5  # of the probability of the others
+MOST_CLAUSES = 8
 GAP = 8  # units that a missing passage between two counts as
 
 FEATURES = (
@@ -87,6 +92,26 @@ FEATURES = (
     "utterances",
     "is question",
     "announces",
+)
+
+SHARED = ("question", "context", "last answer", "answers")
+CLAUSE = (
+    "clauses",
+    "clause place",
+    "clauses after",
+    "clause words",
+    "clause share",
+    "words before",
+    "words after",
+    *(f"{what} {how} clause" for what in SHARED for how in ("held in", "share of", "before", "after", "of unit in")),
+    "clause pairs held",
+    "opens condition",
+    "condition before",
+    "opens statement",
+    "clause end",
+    "end before",
+    "says what may or must be",
+    "has number",
 )
 
 AROUND = (
@@ -146,11 +171,12 @@ def _under_headings(text: str, heading: str) -> tuple[tuple[int, Unit, str, int]
 
 def relevance(
     question: str, history: Sequence[Utterance], given: Sequence[Candidate], *, ranker: "Ranker | None" = None
-) -> Floats:
-    """(candidates,) probabilities that each is part of the answer to the question after this history."""
+) -> list[Floats]:
+    """For each candidate, (clauses,) probabilities that each of its clauses is part of the answer to the question after
+    this history."""
     if not given:
-        return np.empty(0)
-    return (ranker or _ranker()).predict(features(question, history, given), given)
+        return []
+    return (ranker or _ranker()).predict(Reading(question, history, given))
 
 
 # Words
@@ -234,23 +260,112 @@ class _Matrix:
         return vector
 
 
-def features(question: str, history: Sequence[Utterance], given: Sequence[Candidate]) -> Floats:
-    """(candidates, FEATURES); `given` in the order in which `candidates` gives them, at least one."""
-    said = _Said(question, history)
-    headings = list(dict.fromkeys(one.heading for one in given))
-    matrix = _Matrix([*(terms(one.unit.text) for one in given), *map(terms, headings)], said)
-    held, heading_held = matrix.held[: len(given)], matrix.held[len(given) :]
-    at_heading = [headings.index(one.heading) for one in given]
-    layout = _Layout(given)
-    columns = {
-        **_place_features(given),
-        **_question_features(said, matrix, held, layout),
-        **{name: column[at_heading] for name, column in _heading_features(said, matrix, heading_held).items()},
-        **_answer_features(said, matrix, held, layout),
-        **_document_features(said, matrix, held, layout, given),
-        **_form_features(question, said, given),
-    }
-    return np.stack([columns[name] for name in FEATURES], axis=1)
+class Reading:
+    """Candidates beside a question and what was said before it, as words; at least one candidate, in the order in which
+    `candidates` gives them."""
+
+    def __init__(self, question: str, history: Sequence[Utterance], given: Sequence[Candidate]) -> None:
+        self._question = question
+        self.given = given
+        self._said = _Said(question, history)
+        self._headings = list(dict.fromkeys(one.heading for one in given))
+        texts = [*(terms(one.unit.text) for one in given), *map(terms, self._headings)]
+        self._matrix = _Matrix(texts, self._said)
+        self._layout = _Layout(given)
+
+    def features(self) -> Floats:
+        """(candidates, FEATURES)."""
+        given, said, matrix, layout = self.given, self._said, self._matrix, self._layout
+        held, heading_held = matrix.held[: len(given)], matrix.held[len(given) :]
+        at_heading = [self._headings.index(one.heading) for one in given]
+        columns = {
+            **_place_features(given),
+            **_question_features(said, matrix, held, layout),
+            **{name: column[at_heading] for name, column in _heading_features(said, matrix, heading_held).items()},
+            **_answer_features(said, matrix, held, layout),
+            **_document_features(said, matrix, held, layout, given),
+            **_form_features(self._question, said, given),
+        }
+        return np.stack([columns[name] for name in FEATURES], axis=1)
+
+    def clause_features(self, at: Iterable[int]) -> tuple[Places, Floats]:
+        """Whose clause each row is, and (clauses, CLAUSE), for the candidates at these places."""
+        parts = [(i, text) for i in at for text in clauses(self.given[i].unit)]
+        row = _Clauses([i for i, _ in parts], [text for _, text in parts])
+        columns = {
+            **row.places(),
+            **row.words_shared(self._said, self._matrix),
+            **row.forms(self._question),
+        }
+        return row.owner, np.stack([columns[name] for name in CLAUSE], axis=1)
+
+
+_CONDITION = re.compile(
+    r"(?:(?:and|or|but) )?(?:if|when|unless|once|after|before|while|although|because|as|in order|to|for)\b", re.I
+)
+_STATEMENT = re.compile(r"(?:(?:and|or|but) )?(?:you|we|they|it|your|the|this|that)\b", re.I)
+_MODAL = re.compile(r"\b(?:can|may|must|will|should|needs?|required|cannot|won|don|t)\b", re.I)
+
+
+class _Clauses:
+    """Clauses of some candidates, those of each in a row; `owner` says whose each is."""
+
+    def __init__(self, owner: Sequence[int], texts: Sequence[str]) -> None:
+        self.owner = np.array(owner)
+        self._texts = texts
+        same = self.owner[1:] == self.owner[:-1]
+        self._has_next, self._has_previous = np.append(same, False), np.append(False, same)
+
+    def places(self) -> dict[str, Floats]:
+        count = np.bincount(self.owner)[self.owner]
+        place = np.arange(len(self.owner)) - np.searchsorted(self.owner, self.owner)
+        words = np.array([len(text.split()) for text in self._texts], float)
+        whole = np.bincount(self.owner, words)
+        starts = np.cumsum(whole) - whole
+        before = np.cumsum(words) - words - starts[self.owner]
+        return {
+            "clauses": np.minimum(count, MOST_CLAUSES).astype(float),
+            "clause place": np.minimum(place, MOST_CLAUSES).astype(float),
+            "clauses after": np.minimum(count - place - 1, MOST_CLAUSES).astype(float),
+            "clause words": np.log1p(words),
+            "clause share": words / whole[self.owner],
+            "words before": np.log1p(before),
+            "words after": np.log1p(whole[self.owner] - before - words),
+        }
+
+    def words_shared(self, said: _Said, matrix: _Matrix) -> dict[str, Floats]:
+        held = matrix.rows([terms(text) for text in self._texts])
+        mass = held @ matrix.rarity + _TINY
+        texts = (said.question, said.last, frozenset[str]().union(*said.answers))
+        question, last, answers = map(matrix.weights, texts)
+        found: dict[str, Floats] = {}
+        for what, weights in zip(SHARED, (question, matrix.weights(said.context), last, answers), strict=True):
+            overlap = held @ weights
+            share = overlap / (weights.sum() + _TINY)
+            found[f"{what} held in clause"] = share
+            found[f"{what} share of clause"] = overlap / mass
+            found[f"{what} before clause"] = self._previous(share, -1.0)
+            found[f"{what} after clause"] = np.where(self._has_next, np.roll(share, -1), -1.0)
+            found[f"{what} of unit in clause"] = overlap / (np.bincount(self.owner, overlap)[self.owner] + _TINY)
+        return found
+
+    def forms(self, question: str) -> dict[str, Floats]:
+        pairs = _pairs(question)
+        condition = np.array([float(_CONDITION.match(text) is not None) for text in self._texts])
+        end = np.array([float(",:;.".find(text[-1:])) for text in self._texts])
+        return {
+            "clause pairs held": np.array([len(pairs & _pairs(text)) / (len(pairs) + 1) for text in self._texts]),
+            "opens condition": condition,
+            "condition before": self._previous(condition, 0.0),
+            "opens statement": np.array([float(_STATEMENT.match(text) is not None) for text in self._texts]),
+            "clause end": end,
+            "end before": self._previous(end, -2.0),
+            "says what may or must be": np.array([float(_MODAL.search(text) is not None) for text in self._texts]),
+            "has number": np.array([float(any(map(str.isdigit, text))) for text in self._texts]),
+        }
+
+    def _previous(self, column: Floats, without: float) -> Floats:
+        return np.where(self._has_previous, np.roll(column, 1), without)
 
 
 class _Layout:
@@ -277,14 +392,14 @@ class _Layout:
         return np.where(self._has_next, np.roll(column, -1), 0.0)
 
     @staticmethod
-    def most(column: Floats, groups: NDArray[np.int64]) -> Floats:
+    def most(column: Floats, groups: Places) -> Floats:
         """The highest value of the column in each candidate's group."""
         highest = np.zeros(int(groups.max()) + 1)
         np.maximum.at(highest, groups, column)
         return highest[groups]
 
     @staticmethod
-    def union(held: Floats, groups: NDArray[np.int64]) -> Floats:
+    def union(held: Floats, groups: Places) -> Floats:
         """(candidates, terms): what any candidate of the same group holds."""
         together = np.zeros((int(groups.max()) + 1, held.shape[1]))
         np.maximum.at(together, groups, held)
@@ -448,33 +563,56 @@ class Trees:
         self._threshold = np.array(threshold)
         self._value = np.array(value)
         self._right = np.array(right)
-        nodes = np.arange(len(right))
-        self._is_leaf = self._right == nodes
-        self._left = np.where(self._is_leaf, nodes, nodes + 1)
+        self._is_leaf = self._right == np.arange(len(right))
 
     def predict(self, rows: Floats) -> Floats:
         """(n,) probabilities for (n, features)."""
-        at = np.repeat(self._roots[None, :], len(rows), axis=0)
-        row = np.arange(len(rows))[:, None]
-        while not self._is_leaf[at].all():
-            goes_left = rows[row, self._feature[at]] <= self._threshold[at]
-            at = np.where(goes_left, self._left[at], self._right[at])
-        odds = self._base + self._value[at].sum(1)
+        at = np.tile(self._roots, len(rows))
+        row = np.repeat(np.arange(len(rows)), len(self._roots))
+        inside = np.flatnonzero(~self._is_leaf[at])
+        while len(inside):
+            node = at[inside]
+            goes_left = rows[row[inside], self._feature[node]] <= self._threshold[node]
+            node = np.where(goes_left, node + 1, self._right[node])
+            at[inside] = node
+            inside = inside[~self._is_leaf[node]]
+        odds = self._base + self._value[at].reshape(len(rows), -1).sum(1)
         probabilities: Floats = 1 / (1 + np.exp(-odds))
         return probabilities
 
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
-    """Trees that look at each candidate alone, and trees that also know what the first ones think of those around it
-    (stacking; Wolpert 1992). Answers are runs of text, so a sentence between two likely ones is likely."""
+    """Trees that look at each candidate alone, and trees that look at its clauses and also know what the first ones
+    think of the candidates around it (stacking; Wolpert 1992). Answers are runs of text, so a sentence between two
+    likely ones is likely; and they are often half a sentence."""
 
     first: Trees
     second: Trees
 
-    def predict(self, rows: Floats, given: Sequence[Candidate]) -> Floats:
-        """(candidates,) probabilities for (candidates, FEATURES)."""
-        return self.second.predict(np.hstack([rows, around(self.first.predict(rows), given)]))
+    def predict(self, reading: Reading) -> list[Floats]:
+        """For each candidate, (clauses,) probabilities."""
+        rows = reading.features()
+        likely = self.first.predict(rows)
+        near = nearest(likely)
+        owner, of_clauses = reading.clause_features(near)
+        read = self.second.predict(beside(rows, likely, reading.given, owner, of_clauses))
+        edges = np.searchsorted(owner, near, side="right")[:-1]
+        found = dict(zip(near.tolist(), np.split(read, edges), strict=True))
+        return [
+            found[i] if i in found else np.full(len(clauses(one.unit)), UNREAD * likely[i])
+            for i, one in enumerate(reading.given)
+        ]
+
+
+def nearest(likely: Floats) -> Places:
+    """The places of the likeliest candidates, in order."""
+    return np.sort(np.argsort(-likely, kind="stable")[:READ])
+
+
+def beside(rows: Floats, likely: Floats, given: Sequence[Candidate], owner: Places, of_clauses: Floats) -> Floats:
+    """(clauses, FEATURES + AROUND + CLAUSE): what is known of each clause, its unit, and what is around that."""
+    return np.hstack([np.hstack([rows, around(likely, given)])[owner], of_clauses])
 
 
 def around(likely: Floats, given: Sequence[Candidate]) -> Floats:
@@ -505,6 +643,6 @@ def around(likely: Floats, given: Sequence[Candidate]) -> Floats:
 @lru_cache(maxsize=1)
 def _ranker() -> Ranker:
     given = json.loads(TREES.read_text("utf-8"))
-    if given["features"] != [*FEATURES, *AROUND]:
+    if given["features"] != [*FEATURES, *AROUND, *CLAUSE]:
         raise ValueError(f"{TREES.name} was fitted to other features. Run: python -m benchmarks.fit_relevance")
     return Ranker(Trees(**given["first"]), Trees(**given["second"]))

@@ -4,7 +4,7 @@ DIR holds corpus.jsonl, queries.jsonl with `answer`, and qrels.tsv; doc2dial is 
 
 What is fitted is the share of each unit's words that the true answer holds, as the probability that one of its words
 belongs there: a unit that is half quoted counts half. Words count where they stand in the answer in the same order, in
-runs of a few, so that common words alone make no answer.
+runs of a few, so that common words alone make no answer. The first trees learn this of units, the second of clauses.
 
 The trees are fitted to everything and written (--check leaves that out). Then the questions are split by document, and
 every part is answered by trees that have seen no document of it: those are the figures to believe. It takes about ten
@@ -15,9 +15,10 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -26,19 +27,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from agent.clauses import clauses
 from agent.compose import compose
 from agent.evaluation import PASSAGES, THREADS, token_scores, tokens
 from agent.relevance import (
     AROUND,
+    CLAUSE,
     FEATURES,
     TREES,
     Candidate,
     Floats,
+    Places,
     Ranker,
+    Reading,
     Trees,
-    around,
+    beside,
     candidates,
-    features,
+    nearest,
     relevance,
 )
 from knowledge_base.embeddings import MiniLmEmbedder
@@ -73,13 +78,17 @@ Score = tuple[float, float, int]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question with what the search found for it: the features of each candidate, and how much of it is quoted."""
+    """A question with what the search found for it: the features of each candidate and of each clause, whose clause it
+    is, and how much of them is quoted."""
 
     question: Question
     found: Found
     possible: Sequence[Candidate]
     rows: Floats
     quoted: Floats
+    owner: Places
+    clause_rows: Floats
+    clause_quoted: Floats
 
 
 def main() -> None:
@@ -109,28 +118,50 @@ def make_examples(given: QuestionSet) -> list[Example]:
     asked = [question for question in given.questions if question.answer]
     with retriever_over(given.documents, MiniLmEmbedder()) as (retriever, _, _), ThreadPoolExecutor(THREADS) as pool:
 
-        def example(question: Question) -> Example:
+        def example(question: Question) -> Example | None:
             hits = retriever.search(question.text, history=question.history, limit=PASSAGES)
             return make_example(question, SourceRegister().register(hits))
 
-        return list(pool.map(example, asked))
+        return [one for one in pool.map(example, asked) if one]
 
 
-def make_example(question: Question, found: Found) -> Example:
+def make_example(question: Question, found: Found) -> Example | None:
+    """None where nothing was found."""
     possible = candidates(found.sources)
     if not possible:
-        return Example(question, found, [], np.empty((0, len(FEATURES))), np.empty(0))
-    rows = features(question.text, question.history, possible)
-    return Example(question, found, possible, rows, np.array([quoted(one, question) for one in possible]))
+        return None
+    reading = Reading(question.text, question.history, possible)
+    words = [quoted_words(one, question) for one in possible]
+    return Example(
+        question,
+        found,
+        possible,
+        reading.features(),
+        np.array([_share(of_unit) for of_unit in words]),
+        *reading.clause_features(range(len(possible))),
+        np.array([share for one, of_unit in zip(possible, words, strict=True) for share in _by_clause(one, of_unit)]),
+    )
 
 
-def quoted(one: Candidate, question: Question) -> float:
-    """The share of a unit's words that the answer holds in the same order, if it is of a document that answers."""
+def quoted_words(one: Candidate, question: Question) -> list[bool]:
+    """Which words of a unit the answer holds in the same order, if it is of a document that answers."""
     words, answer = tokens(one.unit.text), tokens(question.answer or "")
-    if not words or one.source.document_id not in question.relevant:
-        return 0.0
-    runs = SequenceMatcher(None, words, answer, autojunk=False).get_matching_blocks()
-    return sum(run.size for run in runs if run.size >= min(RUN, len(words))) / len(words)
+    held = [False] * len(words)
+    if one.source.document_id in question.relevant:
+        for run in SequenceMatcher(None, words, answer, autojunk=False).get_matching_blocks():
+            if run.size >= min(RUN, len(words)):
+                held[run.a : run.a + run.size] = [True] * run.size
+    return held
+
+
+def _by_clause(one: Candidate, held: Sequence[bool]) -> Iterator[float]:
+    words = iter(held)
+    for text in clauses(one.unit):
+        yield _share(list(islice(words, len(tokens(text)))))
+
+
+def _share(held: Sequence[bool]) -> float:
+    return sum(held) / len(held) if held else 0.0
 
 
 # Fitting
@@ -161,22 +192,26 @@ class Fitting:
     def _without(self, left_out: frozenset[int]) -> Exported:
         kept = [number for number in range(PARTS) if number not in left_out]
         blind = {number: Trees(**self._first_without(left_out | {number})) for number in kept}
-        second = [_stacked(one, blind[at]) for one, at in self._placed() if at in blind]
+        second = [_clauses_read(one, blind[at]) for one, at in self._placed() if at in blind]
         return {"first": self._first_without(left_out), "second": fit(second, SECOND)}
 
     def _first_without(self, left_out: frozenset[int]) -> Exported:
         if left_out not in self._first:
-            self._first[left_out] = fit([one for one, at in self._placed() if at not in left_out], FIRST)
+            self._first[left_out] = fit(
+                [(one.rows, one.quoted) for one, at in self._placed() if at not in left_out], FIRST
+            )
         return self._first[left_out]
 
     def _placed(self) -> Iterator[tuple[Example, int]]:
         return zip(self.examples, self.part, strict=True)
 
 
-def _stacked(one: Example, first: Trees) -> Example:
-    if not one.possible:
-        return replace(one, rows=np.empty((0, len(FEATURES) + len(AROUND))))
-    return replace(one, rows=np.hstack([one.rows, around(first.predict(one.rows), one.possible)]))
+def _clauses_read(one: Example, first: Trees) -> tuple[Floats, Floats]:
+    """What the second trees are told of the clauses that they read, and how much of each is quoted."""
+    likely = first.predict(one.rows)
+    read = np.isin(one.owner, nearest(likely))
+    rows = beside(one.rows, likely, one.possible, one.owner[read], one.clause_rows[read])
+    return rows, one.clause_quoted[read]
 
 
 def ranker_of(fitted: Exported) -> Ranker:
@@ -205,10 +240,10 @@ def parts(questions: Sequence[Question]) -> list[int]:
     return [number[group] for group in groups]
 
 
-def fit(examples: Sequence[Example], settings: dict[str, Any]) -> Exported:
-    """The trees that tell the share of a unit that is quoted."""
-    rows = np.concatenate([one.rows for one in examples])
-    share = np.concatenate([one.quoted for one in examples])
+def fit(examples: Sequence[tuple[Floats, Floats]], settings: dict[str, Any]) -> Exported:
+    """The trees that tell, from rows of features, the share that is quoted."""
+    rows = np.concatenate([some for some, _ in examples])
+    share = np.concatenate([quoted for _, quoted in examples])
     some, not_all = share > 0, share < 1
     both = np.concatenate([rows[some], rows[not_all]])
     labels = np.repeat([1, 0], [some.sum(), not_all.sum()])
@@ -241,7 +276,9 @@ def _add(nodes: NDArray[Any], at: int, columns: dict[str, list[Any]]) -> None:
 
 
 def write(fitted: Exported, path: Path) -> None:
-    path.write_text(json.dumps({"features": [*FEATURES, *AROUND], **fitted}, separators=(",", ":")) + "\n", "utf-8")
+    path.write_text(
+        json.dumps({"features": [*FEATURES, *AROUND, *CLAUSE], **fitted}, separators=(",", ":")) + "\n", "utf-8"
+    )
 
 
 # Scoring

@@ -8,6 +8,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from agent.asked import asks, stands_alone, weighed, words
+from agent.clauses import clauses
 from agent.compose import compose
 from agent.relevance import Candidate, Floats, candidates
 from knowledge_base.passage import Utterance
@@ -43,8 +44,8 @@ class Trees:
     def __init__(self, likely: Mapping[str, float] | None = None) -> None:
         self.likely = likely or {}
 
-    def __call__(self, question: str, history: Sequence[Utterance], given: Sequence[Candidate]) -> Floats:
-        return np.array([self._of(one.unit.text) for one in given])
+    def __call__(self, question: str, history: Sequence[Utterance], given: Sequence[Candidate]) -> list[Floats]:
+        return [np.full(len(clauses(one.unit)), self._of(one.unit.text)) for one in given]
 
     def _of(self, text: str) -> float:
         return next((value for opening, value in self.likely.items() if text.startswith(opening)), 0.05)

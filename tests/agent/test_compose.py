@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.citations import cited
+from agent.clauses import clauses
 from agent.compose import as_question, cite, compose, follow_ups, unanswered
 from agent.relevance import Candidate, Floats
 from knowledge_base.passage import Utterance
-from knowledge_base.sentences import claim_bearing, units
+from knowledge_base.sentences import Unit, claim_bearing, units
 from tools.sources import Found, Source
 
 
@@ -39,16 +40,21 @@ def found(*sources: Source, query: str = "", confidence: float = 0.9, answerable
 
 
 class Judge:
-    """Finds what begins with certain words likely, and nothing else."""
+    """Finds clauses likely that begin with certain words, or that are of a unit that does, and nothing else."""
 
     def __init__(self, likely: Mapping[str, float]) -> None:
         self.likely = likely
 
-    def __call__(self, question: str, history: Sequence[Utterance], given: Sequence[Candidate]) -> Floats:
-        return np.array([self._of(one.unit.text) for one in given])
+    def __call__(self, question: str, history: Sequence[Utterance], given: Sequence[Candidate]) -> list[Floats]:
+        return [self._of(one.unit) for one in given]
 
-    def _of(self, text: str) -> float:
-        return next((value for opening, value in self.likely.items() if text.startswith(opening)), 0.001)
+    def _of(self, unit: Unit) -> Floats:
+        whole = self._at(unit.text, 0.001)
+        parts = clauses(unit)
+        return np.array([whole, *(self._at(text, whole) for text in parts[1:])])
+
+    def _at(self, text: str, otherwise: float) -> float:
+        return next((value for opening, value in self.likely.items() if text.startswith(opening)), otherwise)
 
 
 def answer(question: str, text: str, likely: Mapping[str, float], heading: str = "Escrow") -> str:
@@ -62,6 +68,47 @@ def answer(question: str, text: str, likely: Mapping[str, float], heading: str =
 def test_a_likely_sentence_is_quoted_alone_with_its_citation():
     text = "Escrow holds the money. The client has 7 days. Pigeons fly home."
     assert answer("How long does the client have?", text, {"The client": 0.9}) == "The client has 7 days [1]."
+
+
+LATE = "If the client does nothing for seven days, the money is released, and the project is closed for good."
+
+
+@pytest.mark.parametrize(
+    ("likely", "said"),
+    [
+        ({"If the client": 0.9}, LATE[:-1] + " [1]."),
+        ({"the money": 0.9}, "... the money is released [1]..."),
+        ({"and the project": 0.9}, "... and the project is closed for good [1]."),
+        (
+            {"the money": 0.9, "and the project": 0.9},
+            "... the money is released, and the project is closed for good [1].",
+        ),
+    ],
+)
+def test_of_a_long_sentence_only_the_likely_clauses_are_quoted(likely, said):
+    assert follow_up(f"{LATE} Pigeons fly home.", likely) == said
+
+
+def follow_up(text: str, likely: Mapping[str, float]) -> str:
+    talk = (Utterance("user", "What if the client does nothing?"), Utterance("assistant", "Wait for seven days."))
+    given = found(source(text), query="And then? What if the client does nothing?")
+    return compose("And then?", talk, given, relevance=Judge(likely)).text
+
+
+def test_a_question_that_stands_alone_gets_whole_sentences():
+    assert answer("What then?", f"{LATE} Pigeons fly home.", {"the money": 0.9}) == LATE[:-1] + " [1]."
+
+
+def test_a_condition_stays_with_the_clause_before_it():
+    text = "After seven days, the money is released to the freelancer unless the client opens a dispute."
+    assert follow_up(text, {"the money": 0.9}) == text[:-1] + " [1]."
+
+
+def test_a_step_is_never_shown_in_part():
+    steps = "1. Open the page of the project, and choose its first milestone.\n2. Pay it, if you are the client of it."
+    said = follow_up(steps, {"and choose": 0.9})
+    assert "..." not in said
+    assert "Open the page of the project, and choose its first milestone" in said
 
 
 def test_what_is_chosen_is_put_in_the_order_of_the_document():

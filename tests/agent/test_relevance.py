@@ -5,7 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.relevance import AROUND, FEATURES, Trees, around, candidates, features, relevance, stem, terms
+from agent.clauses import clauses
+from agent.relevance import (
+    AROUND,
+    CLAUSE,
+    FEATURES,
+    Floats,
+    Reading,
+    Trees,
+    around,
+    candidates,
+    relevance,
+    stem,
+    terms,
+)
 from knowledge_base.passage import Utterance
 from tests.agent.test_compose import source
 
@@ -17,13 +30,18 @@ OTHER = source("Pigeons fly home. They find the way by the sun.", 2, "b.md", "Pi
 
 
 def column(name: str, question: str, history: tuple[Utterance, ...] = ()) -> list[float]:
-    rows = features(question, history, candidates([ESCROW, OTHER]))
+    rows = Reading(question, history, candidates([ESCROW, OTHER])).features()
     return [float(value) for value in rows[:, FEATURES.index(name)]]
 
 
 def best(question: str, history: tuple[Utterance, ...] = ()) -> str:
     possible = candidates([ESCROW, OTHER])
-    return possible[int(relevance(question, history, possible).argmax())].unit.text
+    return possible[int(most_likely(question, history).argmax())].unit.text
+
+
+def most_likely(question: str, history: tuple[Utterance, ...] = ()) -> Floats:
+    """The probability of the likeliest clause of each candidate."""
+    return np.array([some.max() for some in relevance(question, history, candidates([ESCROW, OTHER]))])
 
 
 def test_headings_are_no_candidates_but_known_to_what_stands_below_them():
@@ -42,7 +60,7 @@ def test_the_answer_to_a_plain_question_is_the_likeliest():
 
 def test_the_sentences_of_one_answer_are_likelier_than_all_others():
     possible = candidates([ESCROW, OTHER])
-    likely = relevance("How many days does the client have to approve the work?", (), possible)
+    likely = most_likely("How many days does the client have to approve the work?")
     first, second = (possible[int(at)].unit.text for at in np.argsort(-likely)[:2])
     assert "7 days" in first + second
     assert "If the client does nothing" in first + second
@@ -75,7 +93,7 @@ def test_stop_words_are_no_terms():
 
 
 def test_nothing_given_is_nothing_likely():
-    assert relevance("Anything?", (), []).shape == (0,)
+    assert relevance("Anything?", (), []) == []
 
 
 words = st.sampled_from(["client", "money", "days", "Pigeons.", "## Sun\n\n", "- item\n", "?", "yes", "7", "é", "\n\n"])
@@ -88,13 +106,16 @@ def test_features_are_finite_and_probabilities_are_probabilities(question, said,
     possible = candidates(sources)
     history = (Utterance("user", said), Utterance("assistant", question))
     likely = relevance(question, history, possible)
-    assert likely.shape == (len(possible),)
-    assert ((likely >= 0) & (likely <= 1)).all()
+    assert [len(some) for some in likely] == [len(clauses(one.unit)) for one in possible]
+    assert all(0 <= p <= 1 for some in likely for p in some)
     if possible:
-        rows = features(question, history, possible)
+        rows = Reading(question, history, possible).features()
         assert rows.shape == (len(possible), len(FEATURES))
         assert np.isfinite(rows).all()
-        assert np.isfinite(around(likely, possible)).all()
+        assert np.isfinite(around(np.array([some.max() for some in likely]), possible)).all()
+        owner, of_clauses = Reading(question, history, possible).clause_features(range(len(possible)))
+        assert of_clauses.shape == (sum(map(len, likely)), len(CLAUSE)) == (len(owner), len(CLAUSE))
+        assert np.isfinite(of_clauses).all()
 
 
 def test_what_surrounds_a_candidate_is_that_of_its_own_section():

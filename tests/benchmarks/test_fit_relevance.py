@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from agent.relevance import Trees, candidates
-from benchmarks.fit_relevance import FIRST, PARTS, exported, make_example, parts, quoted
+from agent.relevance import Trees
+from benchmarks.fit_relevance import FIRST, PARTS, exported, make_example, parts
 from knowledge_base.question_set import Question
 from tests.agent.test_compose import found, source
 
@@ -42,9 +42,18 @@ def test_questions_that_share_a_document_stay_together():
     ],
 )
 def test_a_unit_is_quoted_by_the_words_that_follow_each_other_in_the_answer(text, document, share):
-    (one,) = candidates([source(text, document=document)])
-    assert quoted(one, QUESTION) == pytest.approx(share)
+    example = make_example(QUESTION, found(source(text, document=document)))
+    assert example is not None
+    assert example.quoted == pytest.approx([share])
+
+
+def test_a_clause_is_quoted_by_its_own_words():
+    text = "If the client does nothing in this time, the money is paid, or it is released. The client has 7 days."
+    example = make_example(QUESTION, found(source(text)))
+    assert example is not None
+    assert example.owner.tolist() == [0, 0, 0, 1]
+    assert example.clause_quoted == pytest.approx([0, 0, 1, 1])
 
 
 def test_a_search_that_found_nothing_is_no_example_of_anything():
-    assert len(make_example(QUESTION, found()).rows) == 0
+    assert make_example(QUESTION, found()) is None
