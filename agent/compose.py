@@ -138,6 +138,9 @@ def _quotable(question: str, sources: Sequence[Source]) -> list[Candidate]:
 # Choosing
 
 _RESTRICTS = re.compile(r"(?:(?:and|or|but) )?(?:if|unless|only|except|provided|but|until|when)\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"(?:if|when|unless|once|after|before|while|although|because|as|in order|to|for)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,14 +215,14 @@ def _chosen(
 
 
 def _excerpt(one: Candidate, at: Sequence[int | None]) -> Candidate:
-    """A candidate with only some of its clauses, and dots for the others; conditions that follow a clause stay with it,
-    and a few words are not left out."""
+    """A candidate with only some of its clauses, and dots for the others; what belongs together stays together, and a
+    few words are not left out."""
     if None in at:
         return one
     parts = clauses(one.unit)
     kept: list[int] = []
     for place, text in enumerate(parts):
-        if place in at or (place - 1 in kept and _RESTRICTS.match(text)):
+        if place in at or (place - 1 in kept and _belongs_to(parts[place - 1], text)):
             kept.append(place)
     runs = [
         (is_kept, " ".join(parts[place] for place in places))
@@ -231,6 +234,11 @@ def _excerpt(one: Candidate, at: Sequence[int | None]) -> Candidate:
     before_gap = [after == GAP for after in [*shown[1:], ""]]
     text = " ".join(text.rstrip(" ,;:") if cut else text for text, cut in zip(shown, before_gap, strict=True))
     return replace(one, unit=replace(one.unit, text=text))
+
+
+def _belongs_to(before: str, after: str) -> bool:
+    """Whether a clause must not lose the one that follows it: a condition, or what a condition opens."""
+    return _RESTRICTS.match(after) is not None or (before.endswith(",") and _CONDITION.match(before) is not None)
 
 
 def _shown(question: str, chosen: Sequence[int], given: Sequence[Candidate]) -> int:

@@ -76,7 +76,7 @@ LATE = "If the client does nothing for seven days, the money is released, and th
 @pytest.mark.parametrize(
     ("likely", "said"),
     [
-        ({"If the client": 0.9}, LATE[:-1] + " [1]."),
+        ({"If the client": 0.9, "the money": 0.001, "and the": 0.001}, LATE.partition(", and")[0] + " [1]..."),
         ({"the money": 0.9}, "... the money is released [1]..."),
         ({"and the project": 0.9}, "... and the project is closed for good [1]."),
         (
