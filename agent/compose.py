@@ -31,6 +31,8 @@ REPEATS = 0.7  # share of the words of a sentence in another one from which it s
 QUOTED_CONFIDENCE = 0.15  # below the threshold of an answer, the nearest is still quoted from here on
 NEAREST = 3
 FAR = 0.1  # how likely, relative to the best, something must be to be said beside it
+SHARPENED = 2.0  # exponent of the probabilities of clauses: what is likely makes what is less likely unlikelier still
+EXPECTED = 3.6  # factor of the expected length where they are
 GAP = "..."  # in place of what is left out
 LEFT_OUT = 5  # words at least that are left out of a sentence
 NEVER = 1e-6  # the least that anything is likely
@@ -89,7 +91,9 @@ def compose(
     alone = stands_alone(question, history, found.query, given)
     probable = relevance(question, history, given)
     parts = _parts(question, found.query or question, given, probable, alone=alone)
-    chosen = _chosen(question, given, parts, length if found.answerable else QUOTED)
+    wanted = length if found.answerable else QUOTED
+    expected = wanted.expected * (1.0 if alone else EXPECTED)
+    chosen = _chosen(question, given, parts, wanted.most, expected)
     if not chosen or (not found.answerable and found.confidence < QUOTED_CONFIDENCE):
         return unanswered(found.sources)
     answer = _rendered(_completed(question, chosen, given))
@@ -178,16 +182,16 @@ def _of_words(one: Candidate, probable: Floats) -> float:
 
 def _clause_parts(one: Candidate, probable: Floats, factor: float) -> list[_Part]:
     each = zip(clauses(one.unit), probable.tolist(), strict=True)
-    return [_Part(at, len(text.split()), min(1.0, factor * p)) for at, (text, p) in enumerate(each)]
+    return [_Part(at, len(text.split()), min(1.0, factor * p) ** SHARPENED) for at, (text, p) in enumerate(each)]
 
 
 def _chosen(
-    question: str, given: Sequence[Candidate], parts: Sequence[Sequence[_Part]], length: Length
+    question: str, given: Sequence[Candidate], parts: Sequence[Sequence[_Part]], most: int, expected: float
 ) -> list[Candidate]:
     """The parts that make the best answer: as long as each raises the expected F1 of the answer's words.
 
     With p a part's probability and n its words, that is the sum of p·n over (the answer's words + those of the true
-    answer), here the expected length.
+    answer), here the expected length; `most` words at most.
     """
     best = [max(part.likely for part in some) for some in parts]
     order = sorted(range(len(given)), key=lambda i: -best[i])[:SHORTLIST]
@@ -203,11 +207,11 @@ def _chosen(
         if i not in chosen:
             if any(_repeats(given[i], given[other]) for other in chosen):
                 continue
-            if chosen and _shown(question, [*chosen, i], given) > max(length.most, MAX_LIST_WORDS):
+            if chosen and _shown(question, [*chosen, i], given) > max(most, MAX_LIST_WORDS):
                 continue
         more_worth, more_words = worth + likelihood * part.words, words + part.words
-        lowers = more_worth / (more_words + length.expected) < worth / (words + length.expected)
-        if chosen and (more_words > length.most or lowers):
+        lowers = more_worth / (more_words + expected) < worth / (words + expected)
+        if chosen and (more_words > most or lowers):
             break
         chosen.setdefault(i, []).append(part)
         worth, words = more_worth, more_words
