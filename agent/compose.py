@@ -93,7 +93,8 @@ def compose(
     parts = _parts(question, found.query or question, given, probable, alone=alone)
     wanted = length if found.answerable else QUOTED
     expected = wanted.expected * (1.0 if alone else EXPECTED)
-    chosen = _chosen(question, given, parts, wanted.most, expected)
+    said = terms(question).union(*(terms(one.text) for one in history))
+    chosen = _chosen(question, given, parts, wanted.most, expected, said)
     if not chosen or (not found.answerable and found.confidence < QUOTED_CONFIDENCE):
         return unanswered(found.sources)
     answer = _rendered(_completed(question, chosen, given))
@@ -145,6 +146,11 @@ _RESTRICTS = re.compile(r"(?:(?:and|or|but) )?(?:if|unless|only|except|provided|
 _CONDITION = re.compile(
     r"(?:if|when|unless|once|after|before|while|although|because|as|in order|to|for)\b", re.IGNORECASE
 )
+_OPENS_CONDITION = re.compile(
+    r"(?:(?:and|or|but|however|even|only),? )?"
+    r"(?:if|unless|when|once|until|after|before|while|except|provided|as soon as|as long as)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +192,17 @@ def _clause_parts(one: Candidate, probable: Floats, factor: float) -> list[_Part
 
 
 def _chosen(
-    question: str, given: Sequence[Candidate], parts: Sequence[Sequence[_Part]], most: int, expected: float
+    question: str,
+    given: Sequence[Candidate],
+    parts: Sequence[Sequence[_Part]],
+    most: int,
+    expected: float,
+    said: frozenset[str],
 ) -> list[Candidate]:
     """The parts that make the best answer: as long as each raises the expected F1 of the answer's words.
 
     With p a part's probability and n its words, that is the sum of p·n over (the answer's words + those of the true
-    answer), here the expected length; `most` words at most.
+    answer), here the expected length; `most` words at most. `said` are the terms of the conversation.
     """
     best = [max(part.likely for part in some) for some in parts]
     order = sorted(range(len(given)), key=lambda i: -best[i])[:SHORTLIST]
@@ -215,18 +226,19 @@ def _chosen(
             break
         chosen.setdefault(i, []).append(part)
         worth, words = more_worth, more_words
-    return [_excerpt(given[i], [part.clause for part in some]) for i, some in chosen.items()]
+    return [_excerpt(given[i], [part.clause for part in some], said) for i, some in chosen.items()]
 
 
-def _excerpt(one: Candidate, at: Sequence[int | None]) -> Candidate:
+def _excerpt(one: Candidate, at: Sequence[int | None], said: frozenset[str]) -> Candidate:
     """A candidate with only some of its clauses, and dots for the others; what belongs together stays together, and a
     few words are not left out."""
     if None in at:
         return one
     parts = clauses(one.unit)
+    opened = [place - 1 for place in at if place and _is_news(parts[place - 1], said)]
     kept: list[int] = []
     for place, text in enumerate(parts):
-        if place in at or (place - 1 in kept and _belongs_to(parts[place - 1], text)):
+        if place in at or place in opened or (place - 1 in kept and _belongs_to(parts[place - 1], text)):
             kept.append(place)
     runs = [
         (is_kept, " ".join(parts[place] for place in places))
@@ -238,6 +250,11 @@ def _excerpt(one: Candidate, at: Sequence[int | None]) -> Candidate:
     before_gap = [after == GAP for after in [*shown[1:], ""]]
     text = " ".join(text.rstrip(" ,;:") if cut else text for text, cut in zip(shown, before_gap, strict=True))
     return replace(one, unit=replace(one.unit, text=text))
+
+
+def _is_news(clause: str, said: frozenset[str]) -> bool:
+    """Whether what follows holds only under a condition that nobody in the conversation has mentioned."""
+    return clause.endswith(",") and _OPENS_CONDITION.match(clause) is not None and not terms(clause) & said
 
 
 def _belongs_to(before: str, after: str) -> bool:

@@ -104,6 +104,13 @@ def test_a_condition_stays_with_the_clause_before_it():
     assert follow_up(text, {"the money": 0.9}) == text[:-1] + " [1]."
 
 
+def test_a_condition_that_nobody_mentioned_is_not_left_out():
+    text = "If the invoice is disputed by your bank, the transfer is stopped and sent back to you, less the costs."
+    assert follow_up(text, {"the transfer": 0.9}).startswith("If the invoice is disputed by your bank, the transfer")
+    known = "If the client does nothing for a while, the transfer is stopped and sent back to you, less the costs."
+    assert follow_up(known, {"the transfer": 0.9}).startswith("... the transfer")
+
+
 def test_a_step_is_never_shown_in_part():
     steps = "1. Open the page of the project, and choose its first milestone.\n2. Pay it, if you are the client of it."
     said = follow_up(steps, {"and choose": 0.9})
