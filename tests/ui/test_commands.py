@@ -111,6 +111,12 @@ def test_search_shows_passages_and_scores(run: Run, docs: Path) -> None:
     assert "https://help.example/escrow" in shown
 
 
+def test_an_empty_question_is_refused(run: Run) -> None:
+    result = run("search", "  ")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "The question is empty" in result.stderr
+
+
 def test_search_finds_nothing_in_an_empty_knowledge_base(run: Run) -> None:
     result = run("search", "Who pays the fee?", "--json")
     assert result.exit_code == 0

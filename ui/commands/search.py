@@ -5,6 +5,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.markup import escape
 
+from agent.errors import EmptyMessage
 from agent.knowledge import open_knowledge
 from knowledge_base.passage import Hit, SearchResult
 from ui.commands.output import print_json, results
@@ -12,7 +13,9 @@ from ui.configuration import load_settings
 
 
 def run(question: str, *, limit: int, as_json: bool) -> None:
-    """Search as a turn would, and show the passages with their scores."""
+    """Search as a turn would, and show the passages with their scores. Raises EmptyMessage."""
+    if not question.strip():
+        raise EmptyMessage("The question is empty: expected words to look for.")
     with open_knowledge(load_settings()) as knowledge:
         result = knowledge.search(question, limit=limit)
     if as_json:
