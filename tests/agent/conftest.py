@@ -90,8 +90,8 @@ def remote(settings: Settings, model: ModelServer) -> RemoteAssistant:
         quick = {
             "openai_base_url": model.base_url,
             "model": "scripted",
-            "model_first_token_timeout": 1,
-            "model_idle_timeout": 1,
+            "model_first_token_timeout": 3,
+            "model_idle_timeout": 3,
             "model_retries": 0,
         }
         return open_assistant(settings.model_copy(update=quick | changes))
