@@ -55,7 +55,7 @@ async def act(
 
 @pytest.fixture
 async def predictor(engine: AsyncEngine, tmp_path: Path):
-    service = Predictor(engine, tmp_path / "models")
+    service = Predictor(engine, tmp_path / "models", deadline=5)  # a loaded machine is not what is tested
     await service.open()
     yield service
     await service.aclose()
@@ -117,7 +117,7 @@ async def test_a_trained_model_serves_explains_and_survives_a_restart(
     ModelFolder(tmp_path / "models").save(trained.model)
     await UserStore(engine).load({"ann": {"plan": "team", "seats": 30.0}})
     await ask(engine, "ann", "m1", "How do I export?", ago=timedelta(days=2))
-    service = Predictor(engine, tmp_path / "models", thresholds=Thresholds(act_above=0.0, widest=1.0))
+    service = Predictor(engine, tmp_path / "models", thresholds=Thresholds(act_above=0.0, widest=1.0), deadline=5)
     await service.open()
     found = await service.recommend("ann")
     assert (found.source, found.user_id) == ("local", "ann")
@@ -165,7 +165,7 @@ async def test_a_model_that_cannot_serve_is_left_aside(
     else:
         file = tmp_path / trained.model.version / "model.json"
         file.write_text(file.read_text(encoding="utf-8").replace('"hour"', '"other"'), encoding="utf-8")
-    service = Predictor(engine, tmp_path)
+    service = Predictor(engine, tmp_path, deadline=5)
     await service.open()
     forecast = await service.foresee("ann", question="How do I export?")
     assert forecast.foreseen is not None
