@@ -37,6 +37,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import await_only
 
 from knowledge_base.write_ahead import write_ahead
+from tools import sqlite_trips
 
 PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "secure_delete=ON", "cache_size=-512")
 PATIENCE = 5.0
@@ -125,10 +126,12 @@ async def open_database(url: str) -> AsyncIterator[AsyncEngine]:
 
     A server may have been restarted since a connection was last used, a file can't: only the server is asked first.
     """
-    engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
+    if url.startswith("sqlite"):
+        engine = create_async_engine(url, connect_args={"async_creator_fn": sqlite_trips.connect})
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         _OneWriter().watch(engine.sync_engine)
+    else:
+        engine = create_async_engine(url, pool_pre_ping=True)
     try:
         await _migrate(engine)
         yield engine
