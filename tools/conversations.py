@@ -107,16 +107,17 @@ class ConversationStore:
         }
         position = await self._count_one(connection, new, message_id, time)
         await connection.execute(
-            insert(exchanges).values(
-                message_id=message_id,
-                conversation_id=conversation_id,
-                position=position,
-                channel=channel,
-                question=question,
-                reply=reply,
-                answered=answered,
-                created_at=time,
-            )
+            exchanges.insert(),
+            {
+                "message_id": message_id,
+                "conversation_id": conversation_id,
+                "position": position,
+                "channel": channel,
+                "question": question,
+                "reply": reply,
+                "answered": answered,
+                "created_at": time,
+            },
         )
 
     async def _count_one(

@@ -40,7 +40,8 @@ class Asking:
 
     @classmethod
     def of(cls, text: str, at: datetime, channel: str) -> "Asking":
-        return cls(at.timestamp(), word_set(text), len(text), asks_for_person(text), channel)
+        words = word_set(text)
+        return cls(at.timestamp(), words, len(text), asks_for_person(text, words), channel)
 
     @classmethod
     def event(cls, event: Event) -> "Asking":

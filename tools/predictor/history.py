@@ -201,13 +201,14 @@ def _histories(users: Sequence[str], rows: Iterable[Row[Any]]) -> dict[str, Hist
 
 
 def _question(row: Row[Any]) -> Event:
+    words = word_set(row.question)
     return Event(
         at=row.at.timestamp(),
         type="question",
         key=row.key,
-        words=word_set(row.question),
+        words=words,
         chars=len(row.question),
-        wants_person=asks_for_person(row.question),
+        wants_person=asks_for_person(row.question, words),
         answered=row.answered,
         rating=row.rating or 0,
         rated_at=row.rated_at.timestamp() if row.rated_at else 0.0,

@@ -13,7 +13,7 @@ The embedding model is never trained. scikit-learn is not needed: everything her
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +61,7 @@ class Topic:
     examples: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
+class Guess(NamedTuple):
     """A topic and the probability, 0..1, that the text is about it."""
 
     topic: str
@@ -111,7 +110,8 @@ class TopicModel:
         scores = _kernel(cosines, self._grams.against(text)) @ self._weights
         nearest = np.maximum.reduceat(cosines, self._starts)
         probabilities = _probability(_clues(scores[None], nearest[None])[0], self._confidence)
-        return tuple(Guess(self.names[at], float(probabilities[at])) for at in np.argsort(-scores, kind="stable"))
+        order = np.argsort(-scores, kind="stable").tolist()
+        return tuple(map(Guess, (self.names[at] for at in order), probabilities[order].tolist()))
 
     def infer(self, text: str, vector: Vector) -> tuple[Guess, ...]:
         """The topics that the text is probably about, best first; empty when unsure."""
