@@ -180,6 +180,7 @@ class TurnNodes:
             async with aclosing(speaker.stream(messages, tools=tools)) as chunks:
                 async for rest in chunks:
                     say(citations.feed(str(rest.text)))
+                    await asyncio.sleep(0)  # a burst of pieces reaches the reader piece by piece, and holds up nobody
         finally:
             say(citations.flush())  # also what was held back when the answer broke off
         return _finished("".join(said), rest)
