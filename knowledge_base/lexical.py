@@ -11,6 +11,7 @@ import math
 import re
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -125,6 +126,7 @@ class Stemmer:
         self._lock = threading.Lock()
         self._stems: LRUCache[str, str] = LRUCache(20_000)
         self._connection = sqlite3.connect(":memory:", check_same_thread=False)
+        weakref.finalize(self, self._connection.close)
         self._connection.execute(f"CREATE VIRTUAL TABLE given USING fts5(word, tokenize = '{_TOKENIZER}')")
         self._connection.execute("CREATE VIRTUAL TABLE stems USING fts5vocab(given, instance)")
 

@@ -51,7 +51,7 @@ async def test_a_model_that_fails_before_its_first_token_is_stood_in_for(
     remote: RemoteAssistant, model: ModelServer, fault
 ):
     model.script(fault)
-    async with remote() as assistant:
+    async with remote(model_first_token_timeout=2) as assistant:
         reply, codes, _ = await _turn(assistant)
     assert codes == ["model_unavailable"]
     assert reply.answered
@@ -63,7 +63,7 @@ async def test_a_model_that_fails_before_its_first_token_is_stood_in_for(
 @pytest.mark.parametrize("then", ["hang", "cut", "end", "error"])
 async def test_a_model_that_fails_in_mid_stream_leaves_what_came(remote: RemoteAssistant, model: ModelServer, then):
     model.script(Text("The client has 7 days [1]. Then the money is released.", chunks=10, stop_after=7, then=then))
-    async with remote() as assistant:
+    async with remote(model_idle_timeout=2) as assistant:
         reply, codes, streamed = await _turn(assistant)
     assert codes == ["model_cut"]
     assert reply.cut
