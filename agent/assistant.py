@@ -25,6 +25,7 @@ from agent.in_order import InOrder
 from agent.nodes import TurnNodes
 from agent.presence import Presence
 from knowledge_base.passage import Utterance
+from tools.background import Background
 from tools.conversations import Conversation, ConversationStore, StoredExchange
 from tools.predictor.service import Predictor
 from tools.profile.held import Forgotten
@@ -124,7 +125,7 @@ class Assistant:
         self._max_message_chars = max_message_chars
         self._in_order = InOrder()
         self._presence = Presence()
-        self._keeping: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     async def check(self, turn: Turn) -> None:
         """Raise TurnRejected when this turn cannot be run: empty, too long, not text, or in no such conversation."""
@@ -206,16 +207,9 @@ class Assistant:
 
     async def _keep(self, context: TurnContext, reason: NoticeCode) -> None:
         """Store an unfinished exchange, even while this task is being cancelled."""
-        task = asyncio.ensure_future(self._keep_or_log(context, reason))
-        self._keeping.add(task)
-        task.add_done_callback(self._keeping.discard)
-        await asyncio.shield(task)
-
-    async def _keep_or_log(self, context: TurnContext, reason: NoticeCode) -> None:
-        try:
-            await self._nodes.keep_unfinished(context, reason)
-        except Exception:  # a full disk, say: the reader is told by the Failed event, the operator here
-            log.exception("turn %s could not be stored", context.message_id)
+        keeping = self._nodes.keep_unfinished(context, reason)
+        # Where it fails (a full disk, say) the reader is told by the Failed event, and the operator by the log.
+        await asyncio.wait({self._background.keep(keeping, f"storing the unfinished turn {context.message_id}")})
 
     async def reply(self, turn: Turn) -> Reply:
         """The same turn, for callers that want only the end of it.
@@ -295,7 +289,7 @@ class Assistant:
 
     async def aclose(self) -> None:
         """Wait for what is still being stored."""
-        await asyncio.gather(*self._keeping)
+        await self._background.idle()
 
     async def _owned(self, user_id: str, conversation_id: str) -> Conversation:
         found = await self._conversations.find(user_id, conversation_id)

@@ -6,6 +6,7 @@ import re
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tools.background import Background
 from tools.predictor.words import asks_for_person
 from tools.recommender.service import Recommender
 from tools.recommender.suggestion import Suggestion, SuggestionList
@@ -43,7 +44,7 @@ class NextSteps:
 
     def __init__(self, recommender: Recommender) -> None:
         self._recommender = recommender
-        self._late: set[asyncio.Task[SuggestionList]] = set()
+        self._late = Background()
 
     async def after(self, context: TurnContext, *, leave_out: set[str]) -> list[NextStep]:
         """What to offer beside this answer, besides the articles that it cites. A fault or a delay costs the offer."""
@@ -63,8 +64,7 @@ class NextSteps:
         # One that is late goes on by itself: a read that is cancelled half way can lose its database connection.
         done, _ = await asyncio.wait({offering}, timeout=SECONDS)
         if not done:
-            self._late.add(offering)
-            offering.add_done_callback(self._late.discard)
+            self._late.keep(offering, "an offer that came too late")
             log.warning("no next step for message %s: it took longer than %.0f ms", context.message_id, SECONDS * 1000)
             return []
         if error := offering.exception():  # an offer is worth less than the answer
@@ -75,7 +75,7 @@ class NextSteps:
 
     async def aclose(self) -> None:
         """Wait for what came too late."""
-        await asyncio.gather(*self._late, return_exceptions=True)
+        await self._late.idle()
 
 
 def is_complaint(text: str) -> bool:

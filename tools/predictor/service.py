@@ -2,17 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from knowledge_base.errors import AttuneError
+from tools.background import Background
 from tools.database import now
 from tools.predictor.drift import Drift, drift
 from tools.predictor.errors import UserUnknown
@@ -114,7 +113,7 @@ class Predictor:
         self._rungs, self._prior, self._local = tuple(rungs), PriorRung(), LocalRung()
         self._ladder = Ladder([*self._rungs, self._local, self._prior], deadline=deadline)
         self._deadline, self._fewest, self._taxonomy = deadline, fewest, taxonomy
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background()
         self._unwritten: list[Logged] = []
         self._writing: asyncio.TimerHandle | None = None
         self._training = asyncio.Lock()
@@ -162,8 +161,8 @@ class Predictor:
         done, _ = await asyncio.wait({task}, timeout=self._deadline * 1.2)
         forecast = _plain(user_id, asking)
         if not done:
-            self._tasks.add(task)  # it goes on by itself: a read that is cancelled can lose its connection
-            task.add_done_callback(self._dropped)
+            # It goes on by itself: a read that is cancelled can lose its connection.
+            self._background.keep(task, "a prediction that came too late")
             log.warning("no prediction for this turn: reading took longer than %.0f ms", self._deadline * 1000)
         elif error := task.exception():
             log.warning("no prediction for this turn: %s: %s", type(error).__name__, error)
@@ -208,13 +207,7 @@ class Predictor:
             self._writing.cancel()
         logged, self._unwritten, self._writing = self._unwritten, [], None
         if logged:
-            self._soon(self._add(logged))
-
-    async def _add(self, logged: Sequence[Logged]) -> None:
-        try:
-            await self._log.add(logged)
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("%d predictions were not logged: %s", len(logged), error)
+            self._background.keep(self._log.add(logged), f"logging {len(logged)} predictions")
 
     # Asked from outside
 
@@ -349,18 +342,7 @@ class Predictor:
     async def idle(self) -> None:
         """Have what waits to be written written now, and wait for it."""
         self._write()
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _dropped(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.warning("a prediction that came too late: %s: %s", type(error).__name__, error)
-
-    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await self._background.idle()
 
 
 def _plain(user_id: str, asking: Asking) -> Forecast:

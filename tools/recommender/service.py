@@ -5,7 +5,6 @@ trained from the log, and the user's state. Ranking runs in a thread; training i
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from knowledge_base.passage import Document
+from tools.background import Background
 from tools.profile.model import Interaction, Profile, Recorded
 from tools.profile.store import ProfileStore
 from tools.recommender import trained as on_disk
@@ -37,8 +37,6 @@ from tools.recommender.titles import Match, find_title
 from tools.recommender.training import train_beside
 from tools.recommender.user_state import NEVER_AGAIN, UserState, read_actions, state_of
 from tools.recommender.vectors import Embed, ItemVectors
-
-logger = logging.getLogger(__name__)
 
 CONVERSATION = "conversation"
 """Where offers beside an answer are shown."""
@@ -108,9 +106,9 @@ class Recommender:
         self._made_of: tuple[str, str | None] | None = None
         self._looked_at = 0.0
         self._changing = asyncio.Lock()
-        self._making: dict[tuple[str, str], asyncio.Task[SuggestionList]] = {}
+        self._making: dict[tuple[str, str], asyncio.Future[SuggestionList]] = {}
         self._acted: LRUCache[str, frozenset[str]] = LRUCache(20_000)
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background()
 
     # The catalogue and what was learned
 
@@ -126,8 +124,7 @@ class Recommender:
 
     async def idle(self) -> None:
         """Wait for what is still being written."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.idle()
 
     async def refresh(self) -> None:
         """Take in changes of the catalogue and what was trained since; lists in the making end with the old."""
@@ -224,7 +221,7 @@ class Recommender:
     def noted(self, listed: SuggestionList) -> None:
         """Log offers that a reader really sees; `offers` leaves that to its caller, who may be too late with them."""
         if listed.suggestions and listed.personalization.logged:
-            self._later(self.shown.add(listed, CONVERSATION), after=ASIDE)
+            self._note(listed, CONVERSATION)
 
     async def carousels(self, user_id: str, *, count: int = 10) -> list[tuple[str, SuggestionList]]:
         """The list of a user by its leading reasons, for a page: (the reason's words, its items)."""
@@ -298,7 +295,7 @@ class Recommender:
         await self._ready()
         if self._clock() - self._looked_at > LOOKED_AT:
             self._looked_at = self._clock()
-            self._later(self.refresh())
+            self._background.keep(self.refresh(), "taking in what changed in the catalogue")
 
     async def _rebuild(self) -> None:
         items = await self.catalogue.all()
@@ -319,7 +316,7 @@ class Recommender:
         key = user_id, kind
         task = self._making.get(key)
         if task is None:
-            task = self._later(self._make_and_keep(user_id, kind, wish))
+            task = self._background.keep(self._make_and_keep(user_id, kind, wish), "making a list")
             self._making[key] = task
             task.add_done_callback(lambda _task: self._making.pop(key, None))
         return await asyncio.shield(task)
@@ -366,7 +363,7 @@ class Recommender:
         if kept is None:
             return None
         if self._clock() - kept.made_at > self._policy.kept(wish.category):
-            self._later(self._make_once(user_id, kind, wish))
+            self._background.keep(self._make_once(user_id, kind, wish), "making a list anew")
         return self._still_allowed(user_id, kept)
 
     def _still_allowed(self, user_id: str, kept: Kept) -> SuggestionList:
@@ -384,14 +381,14 @@ class Recommender:
     async def _served(self, listed: SuggestionList, place: str, *, log: bool) -> SuggestionList:
         listed = replace(listed, id=uuid4().hex)
         if log and listed.suggestions and listed.personalization.logged:
-            self._later(self.shown.add(listed, place), after=ASIDE)
+            self._note(listed, place)
         return listed
 
     async def _ignored(self, user_id: str) -> bool:
         """Note what was offered before and left without an answer; whether that makes two lists in a row."""
         last = await self.shown.latest(user_id, limit=2 * OFFERS, place=CONVERSATION)
         if any(one.outcome is None for one in last):
-            self._later(self._close(user_id), after=ASIDE)
+            self._background.keep(_aside(self._close(user_id)), "closing a list that was left alone")
         lists = list(dict.fromkeys(one.list_id for one in last))[:2]
         left_alone = [all(one.outcome in (None, "ignored") for one in last if one.list_id == id) for id in lists]
         return len(left_alone) == 2 and all(left_alone)
@@ -401,21 +398,13 @@ class Recommender:
         ignored = [Interaction("ignore", item_id=id) for id in left]
         await self._profiles.record(user_id, ignored, facets_of=self.catalogue.facets_of)
 
-    def _later(self, work: Coroutine[Any, Any, Any], *, after: float = 0) -> asyncio.Task[Any]:
-        task = asyncio.create_task(_after(after, work))
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            logger.error("Work beside a list failed: %s", error, exc_info=error)
+    def _note(self, listed: SuggestionList, place: str) -> None:
+        self._background.keep(_aside(self.shown.add(listed, place)), "noting what was shown")
 
 
-async def _after(seconds: float, work: Coroutine[Any, Any, Any]) -> Any:
-    await asyncio.sleep(seconds)
-    return await work
+async def _aside(write: Coroutine[Any, Any, None]) -> None:
+    await asyncio.sleep(ASIDE)
+    await write
 
 
 def _near(shelf: Shelf, query: NDArray[np.float32]) -> frozenset[str]:

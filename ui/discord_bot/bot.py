@@ -22,6 +22,7 @@ from discord.utils import MISSING
 from agent.assistant import Assistant
 from agent.errors import ConversationNotFound, TurnRejected
 from agent.events import Event, Failed, Replied, Reply, Token, ToolStarted
+from tools.background import Background
 from tools.doorways.deliveries import DeliveryStore
 from tools.identities.accounts import Account
 from ui.discord_bot.answer import NOBODY, DiscordAnswer, Send
@@ -76,7 +77,7 @@ class DiscordBot(discord.Client):
         self._deliveries = deliveries
         self._linking = linking
         self._follow_ups = follow_ups
-        self._answering: set[asyncio.Future[Any]] = set()
+        self._answering = Background()
         self.tree = app_commands.CommandTree(self)
         self._add_commands()
 
@@ -107,11 +108,7 @@ class DiscordBot(discord.Client):
 
     async def aclose(self, patience: float = 10) -> None:
         """Let running answers end, for at most `patience` seconds; then stop them, and leave."""
-        if self._answering:
-            _, late = await asyncio.wait(self._answering, timeout=patience)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await self._answering.aclose(patience)
         await self.close()
 
     # -- what Discord tells us
@@ -173,13 +170,8 @@ class DiscordBot(discord.Client):
 
     async def _run(self, event_id: int, serve: Callable[[], Awaitable[bool]]) -> None:
         """Do the work of an event once; its failure is logged."""
-        task = asyncio.ensure_future(self._deliveries.serve_once(f"discord:{event_id}", serve))
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
-        try:
-            await task
-        except discord.HTTPException:
-            log.exception("an answer could not be delivered")
+        key = f"discord:{event_id}"
+        await asyncio.wait({self._answering.keep(self._deliveries.serve_once(key, serve), f"answering {key}")})
 
     async def _reply_to(self, message: discord.Message, text: str) -> bool:
         public = message.guild is not None

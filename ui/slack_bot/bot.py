@@ -23,6 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent.assistant import Assistant
 from agent.errors import ConversationNotFound, TurnRejected
 from agent.events import Event, Failed, Replied, Reply, SourcesFound, Token, ToolFinished, ToolStarted
+from tools.background import Background
 from tools.doorways.deliveries import DeliveryStore
 from tools.identities.accounts import Account
 from ui.harmless import neutral
@@ -85,7 +86,7 @@ class SlackBot:
         self._threads = threads
         self._deliveries = deliveries
         self._linking = linking
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running = Background()
         self.app = AsyncApp(client=client, signing_secret=signing_secret, name="attune")
         self._listen()
 
@@ -99,11 +100,7 @@ class SlackBot:
 
     async def aclose(self, patience: float = 10) -> None:
         """Let running answers end, for at most `patience` seconds; then stop them."""
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=patience)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await self._running.aclose(patience)
 
     # -- what Slack tells us
 
@@ -166,13 +163,7 @@ class SlackBot:
 
     async def _run(self, key: str, serve: Callable[[], Awaitable[bool]]) -> None:
         """Do the work of an event once; its failure is logged, and a retry may do it again."""
-        task = asyncio.ensure_future(self._deliveries.serve_once(key, serve))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        try:
-            await task
-        except FAILURES:
-            log.exception("an answer could not be delivered")
+        await asyncio.wait({self._running.keep(self._deliveries.serve_once(key, serve), f"answering {key}")})
 
     async def _reply_to(self, message: Message) -> bool:
         if not message.text:

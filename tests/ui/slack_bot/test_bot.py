@@ -182,8 +182,7 @@ async def test_a_retry_is_served_when_the_process_died(slack: SlackDouble, bot_o
         await slack.push(asked)
         await until(lambda: slack.called("assistant.threads.setStatus"))
         await quiet(0.1)
-        for task in died._running:
-            task.cancel()
+        await died.aclose(patience=0)
         await quiet(0.1)
     async with bot_of(assistant, lease=0.2):
         await slack.push(asked, retry=1)
