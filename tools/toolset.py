@@ -80,7 +80,18 @@ def toolset(
     knowledge: Search, profiles: Profiles, predictor: Foresees, recommender: Suggests, desk: HandsOff
 ) -> list[BaseTool]:
     """The tools, bound to what they work on."""
+    return [
+        _get_profile(profiles),
+        _predict_needs(profiles, predictor),
+        _search_knowledge_base(knowledge, profiles),
+        _open_article(knowledge),
+        _recommend_content(recommender),
+        remember,
+        _hand_off(desk),
+    ]
 
+
+def _get_profile(profiles: Profiles) -> BaseTool:
     @tool(response_format="content_and_artifact")
     async def get_profile(runtime: ToolRuntime[TurnContext, Any]) -> tuple[str, Known | None]:
         """Recall what is known of the user who asks: what they told, what they care about, what they asked lately."""
@@ -89,23 +100,27 @@ def toolset(
             return "This reply is to be made without the user's profile.", None
         return known.as_text(), known
 
-    @tool
-    async def remember(slot: Slot, value: str, quote: str, runtime: ToolRuntime[TurnContext, Any]) -> str:
-        """Keep a lasting fact that the user has just told about themselves. Only what they said in so many words.
+    return get_profile
 
-        Args:
-            slot: What the fact is about.
-            value: The fact, in a few words.
-            quote: The user's own words that say it, copied exactly from their last message.
-        """
+
+def _predict_needs(profiles: Profiles, predictor: Foresees) -> BaseTool:
+    @tool(response_format="content_and_artifact")
+    async def predict_needs(runtime: ToolRuntime[TurnContext, Any]) -> tuple[str, Foresight | None]:
+        """Foresee what the user who asks probably needs beside the answer."""
         context = runtime.context
-        if not context.learning:
-            return NOT_LEARNING
-        if not verified(slot, value, quote, context.question):
-            return NOT_SAID
-        context.remembered.append(FactTold(slot, value, quote))
-        return f"Kept: {slot} is {value}."
+        known = await context.known_or_none(profiles.read)
+        if known is None or not (context.learning and known.profile.learning):
+            return "Nothing is foreseen: answer as usual.", None
+        forecast = await predictor.foresee(
+            context.user_id, question=context.question, channel=context.channel, message_id=context.message_id
+        )
+        context.foresight = Foresight(forecast)
+        return context.foresight.as_text(), context.foresight
 
+    return predict_needs
+
+
+def _search_knowledge_base(knowledge: Search, profiles: Profiles) -> BaseTool:
     @tool(response_format="content_and_artifact")
     async def search_knowledge_base(query: str, runtime: ToolRuntime[TurnContext, Any]) -> tuple[str, Found]:
         """Search the company's documents.
@@ -125,6 +140,10 @@ def toolset(
             context.used.extend(known.moved(found.ahead()))
         return found.as_text(), found
 
+    return search_knowledge_base
+
+
+def _open_article(knowledge: Search) -> BaseTool:
     @tool
     async def open_article(source: int, runtime: ToolRuntime[TurnContext, Any]) -> str:
         """Read the whole article that a passage comes from, when the passage alone is not enough.
@@ -139,19 +158,10 @@ def toolset(
         text = "\n\n".join(passage.text for passage in passages)[:ARTICLE_CHARS]
         return fenced(named[0], text)
 
-    @tool(response_format="content_and_artifact")
-    async def predict_needs(runtime: ToolRuntime[TurnContext, Any]) -> tuple[str, Foresight | None]:
-        """Foresee what the user who asks probably needs beside the answer."""
-        context = runtime.context
-        known = await context.known_or_none(profiles.read)
-        if known is None or not (context.learning and known.profile.learning):
-            return "Nothing is foreseen: answer as usual.", None
-        forecast = await predictor.foresee(
-            context.user_id, question=context.question, channel=context.channel, message_id=context.message_id
-        )
-        context.foresight = Foresight(forecast)
-        return context.foresight.as_text(), context.foresight
+    return open_article
 
+
+def _recommend_content(recommender: Suggests) -> BaseTool:
     @tool(response_format="content_and_artifact")
     async def recommend_content(about: str, runtime: ToolRuntime[TurnContext, Any]) -> tuple[str, list[NextStep]]:
         """Find what is worth reading or watching next for this user, when they ask for suggestions.
@@ -170,13 +180,35 @@ def toolset(
         steps = steps_of(listed)
         return as_text(steps) or "There is nothing to suggest.", steps
 
+    return recommend_content
+
+
+@tool
+async def remember(slot: Slot, value: str, quote: str, runtime: ToolRuntime[TurnContext, Any]) -> str:
+    """Keep a lasting fact that the user has just told about themselves. Only what they said in so many words.
+
+    Args:
+        slot: What the fact is about.
+        value: The fact, in a few words.
+        quote: The user's own words that say it, copied exactly from their last message.
+    """
+    context = runtime.context
+    if not context.learning:
+        return NOT_LEARNING
+    if not verified(slot, value, quote, context.question):
+        return NOT_SAID
+    context.remembered.append(FactTold(slot, value, quote))
+    return f"Kept: {slot} is {value}."
+
+
+def _hand_off(desk: HandsOff) -> BaseTool:
     @tool(response_format="content_and_artifact")
     async def hand_off(runtime: ToolRuntime[TurnContext, Any]) -> tuple[str, Ticket]:
         """Hand this conversation over to a person of the support team, when the user asks for one or agrees to it."""
         ticket = await desk.hand_off(runtime.context)
         return ticket.words, ticket
 
-    return [get_profile, predict_needs, search_knowledge_base, open_article, recommend_content, remember, hand_off]
+    return hand_off
 
 
 TITLES = {
