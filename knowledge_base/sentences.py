@@ -13,11 +13,13 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
+from knowledge_base.inline_markup import clean
+from knowledge_base.sentence_ends import sentence_spans, trimmed
+
 Kind = Literal["sentence", "item", "row", "code", "heading"]
 
 MAX_HEADING_CHARS = 100
 WRAPPED_LINE_CHARS = 140  # a text with longer lines is not wrapped by hand: its line ends mean something
-RUN_IN_CHARS = 60
 SHORT_LINE_CHARS = 60  # a hand-wrapped line that had room for the next word ended on purpose
 
 
@@ -64,185 +66,9 @@ def claim_bearing(sentence: str) -> bool:
 _WORD = re.compile(r"[^\W\d_]{2,}|\b[AaI]\b")
 _MARKER = re.compile(r"^(?:[-*+•]|\d{1,3}[.)])\s+")
 
-
-# Inline markup
-
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_TARGET = r"(?:\((?:[^()\s]|\([^()]*\)|\s)*\)|\[[^\[\]]*\])"
-_IMAGE = re.compile(r"!\[[^\]]*\]" + _TARGET)
-_LINK = re.compile(r"(?<!\\)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]" + _TARGET)
-_REFERENCE = re.compile(r"\s?\[\^?\s*\d{1,3}\s*\]|\s?\[\^[^\]\s]+\]")
-_AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^\s<>]+)>")
-_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
-_STRONG = re.compile(r"(?<!\\)(\*\*\*|\*\*|~~)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
-_STARS = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*]+?)(?<=[^\s\\])\*(?![\w*])")
-_UNDERSCORES = re.compile(r"(?<![\w\\])(__?)(?=[^\s_])(.+?)(?<=[^\s\\_])\1(?!\w)")
-_STRAY = re.compile(  # half of a pair: what was emphasised went on beyond this sentence
-    r"(?<![\\*\w])\*\*(?=\S)|(?<=[^\s\\*])\*\*(?!\w)|\A\*(?=[^\s*][^*]*\Z)|(?<=[.!?…])\*\Z"
-)
-_HEADING_ID = re.compile(r"\s*\{#[^\s{}]+\}\s*$")
-_QUOTE_PREFIX = re.compile(r"(?m)^[ \t]*(?:>[ \t]?)+")
-_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-_ASIDE = re.compile("\x00(\\d+)\x00")
-
-
-def clean(raw: str) -> str:
-    """`raw` Markdown on one line, without links, images, emphasis, tags and footnote marks.
-
-    A footnote mark such as [3] goes because it would read as a citation. Inline code stays, backticks included: it is
-    there to be typed.
-    """
-    codes: list[str] = []
-
-    def aside(match: re.Match[str]) -> str:
-        codes.append(match.group())
-        return f"\x00{len(codes) - 1}\x00"
-
-    text = raw.replace("\x00", " ")
-    if "`" in text:
-        text = _CODE_SPAN.sub(aside, text).replace("`", "'")
-    text = _without_markup(text)
-    return " ".join(_ASIDE.sub(lambda match: codes[int(match[1])], text).split())
-
-
-def _without_markup(text: str) -> str:
-    if ">" in text:
-        text = _QUOTE_PREFIX.sub("", text)
-    if "<" in text:
-        text = _TAG.sub("", _AUTOLINK.sub(r"\1", _BREAK.sub(" ", _COMMENT.sub("", text))))
-    if "[" in text:
-        text = _REFERENCE.sub("", _LINK.sub(r"\1", _IMAGE.sub("", text)))
-    if "*" in text or "~~" in text:
-        text = _STRAY.sub("", _STARS.sub(r"\1", _STRONG.sub(r"\2", _STRONG.sub(r"\2", text))))
-    if "_" in text:
-        text = _UNDERSCORES.sub(r"\2", text)
-    return text.replace("&nbsp;", " ")
-
-
-# Sentences inside a paragraph
-
-_BOUNDARY = re.compile(r"(?:[.!?…]+[\"'”’»)\]*_]*(?:\s*\[\d{1,3}\])*\s+|[。！？]+[」』”’）]*\s*)")
-_OPAQUE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)|\[[^\[\]\n]*\]\([^()\s]*\)", re.DOTALL)
-_LAST_WORD = re.compile(r"[\w.’'-]*$")
-_DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]$")
-_NEVER_LAST = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "prof",
-        "st",
-        "vs",
-        "approx",
-        "eg",
-        "ie",
-        "cf",
-        "resp",
-        "incl",
-        "ca",
-        "viz",
-        "gen",
-        "gov",
-        "sen",
-        "messrs",
-    ]
-)
-_BEFORE_NUMBER = frozenset(
-    [
-        "no",
-        "nos",
-        "nr",
-        "art",
-        "sec",
-        "fig",
-        "figs",
-        "p",
-        "pp",
-        "vol",
-        "ch",
-        "eq",
-        "max",
-        "min",
-        "tel",
-        "ext",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-    ]
-)
-_CLOCK = frozenset({"a.m", "p.m"})
-_AFTER_CLOCK = re.compile(r"(?:[A-Z]{2,4}\b|Eastern|Central|Pacific|Mountain|[A-Z][a-z]+day)")
-_STARTER = re.compile(
-    r"(?:The|An?|You|Your|If|We|It|This|That|These|Those|They|In|For|To|When|Once|After|Before|However|There|Then|Please|See|Do)\b"
-)
-
-
-def _sentence_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The spans of the sentences in `text[start:end]`, without the blanks around them."""
-    opaque = [match.span() for match in _OPAQUE.finditer(text, start, end)] if _may_hide(text, start, end) else []
-    begin = start
-    for match in _BOUNDARY.finditer(text, start, end):
-        hidden = any(a < match.start() < b for a, b in opaque)
-        if not hidden and match.end() < end and _is_boundary(text, begin, match):
-            yield from _trimmed(text, begin, match.end())
-            begin = match.end()
-    yield from _trimmed(text, begin, end)
-
-
-def _may_hide(text: str, start: int, end: int) -> bool:
-    return text.find("`", start, end) >= 0 or text.find("](", start, end) >= 0
-
-
-def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    while start < end and text[start].isspace():
-        start += 1
-    while start < end and text[end - 1].isspace():
-        end -= 1
-    if start < end:
-        yield start, end
-
-
-def _is_boundary(text: str, begin: int, match: re.Match[str]) -> bool:
-    following = text[match.end() :][:24]
-    if following[:1].islower() or following[:1] in ",;:)":
-        return False
-    if "*" in match.group() and text.startswith("**", begin) and match.start() - begin < RUN_IN_CHARS:
-        return False  # "**Fund.** The client pays …": a run-in head belongs to what follows
-    if match.group()[0] != "." or match.group()[:2] == "..":
-        return True
-    before = _LAST_WORD.search(text, max(begin, match.start() - 30), match.start())
-    return _may_end(before.group() if before else "", following, is_alone=before is None or before.start() == begin)
-
-
-def _may_end(word: str, following: str, *, is_alone: bool) -> bool:
-    """Whether the full stop after `word` ends a sentence when `following` comes next."""
-    low = word.lower().lstrip("('")
-    if low in _NEVER_LAST or (low in _BEFORE_NUMBER and following[:1].isdigit()):
-        return False
-    if low in _CLOCK:
-        return not _AFTER_CLOCK.match(following)
-    if _DOTTED.match(low):
-        return low not in ("e.g", "i.e") and bool(_STARTER.match(following))
-    if len(word) == 1 and word.isupper() and word != "I":
-        return bool(_STARTER.match(following))
-    return not (is_alone and low.isdigit())
-
-
-# Lines and blocks
-
 _FENCE = re.compile(r"\s*(?:>\s?)*(`{3,}|~{3,})")
 _ATX = re.compile(r"\s{0,3}#{1,6}(?:\s+|$)")
+_HEADING_ID = re.compile(r"\s*\{#[^\s{}]+\}\s*$")
 _UNDERLINE = re.compile(r"\s{0,3}(?:=+|-{2,})\s*$")
 _RULE = re.compile(r"\s{0,3}([-*_])(?:\s*\1){2,}\s*$")
 _ITEM = re.compile(r"(\s*(?:>\s?)*)([-*+•‣▪◦]|\d{1,3}[.)])(\s+)(?:\[[ xX]\]\s+)?(?=\S)")
@@ -251,7 +77,6 @@ _SKIPPED = re.compile(
     r"\s*(?::{3,}.*|\[[^\]]+\]:\s+\S+.*|(?:import|export)\s.*(?:from\s+['\"]|=).*|</?[A-Za-z][^<>]*/?>|\{/\*.*\*/\})\s*$"
 )
 _BOLD_LINE = re.compile(r"\s*(\*\*|__)(?=\S)[^*]+(?<=[^\s.:!])\1\s*$")
-_CELL = re.compile(r"(?:`[^`]*`|\\.|[^|\\`]|`)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +164,7 @@ class _Scanner:
         lead_in = self.open_items[-1][1] if item >= 0 and self.open_items else None
         kind: Kind = "item" if item >= 0 else "sentence"
         for a, b in self._line_groups(lines, start):
-            for x, y in _sentence_spans(self.text, a, b):
+            for x, y in sentence_spans(self.text, a, b):
                 shown = clean(self.text[x:y])
                 if any(map(str.isalnum, shown)):
                     self.units.append(Unit(x, y, kind, shown, self.block, item, marker, depth, lead_in))
@@ -364,7 +189,7 @@ class _Scanner:
         opening = _ATX.match(line.text)
         start = line.start + (opening.end() if opening else 0)
         shown = clean(_HEADING_ID.sub("", self.text[start : line.end].rstrip().rstrip("#")))
-        for a, b in _trimmed(self.text, start, line.end):
+        for a, b in trimmed(self.text, start, line.end):
             if shown:
                 self.units.append(Unit(a, b, "heading", shown, self.block))
         self.at += 1
@@ -461,7 +286,7 @@ class _Scanner:
         start = line.start + line.text.index(inner) + inner.startswith("|")
         cells, at = list[tuple[int, int, str]](), start
         for part in _split_cells(inner.removeprefix("|").removesuffix("|")):
-            spans = list(_trimmed(self.text, at, at + len(part))) or [(at, at)]
+            spans = list(trimmed(self.text, at, at + len(part))) or [(at, at)]
             cells.append((*spans[0], clean(part.replace("\\|", "|"))))
             at += len(part) + 1
         return cells
@@ -500,7 +325,7 @@ class _Scanner:
 
     def _add_code(self, first: int, last: int, shown: str, lead_in: int | None, has_body: bool) -> None:
         item = self.item if self.open_items else -1
-        for start, end in _trimmed(self.text, self.lines[first].start, self.lines[last].end) if has_body else ():
+        for start, end in trimmed(self.text, self.lines[first].start, self.lines[last].end) if has_body else ():
             depth = max(0, len(self.open_items) - 1)
             self.units.append(Unit(start, end, "code", shown, self.block, item, "", depth, lead_in))
 

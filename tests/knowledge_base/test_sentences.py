@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge_base.sentences import claim_bearing, clean, units
+from knowledge_base.sentences import claim_bearing, units
 
 
 def shown(text: str) -> list[str]:
@@ -42,24 +42,6 @@ def shown(text: str) -> list[str]:
 )
 def test_sentences(text, sentences):
     assert shown(text) == sentences
-
-
-@pytest.mark.parametrize(
-    ("raw", "text"),
-    [
-        ("Open **Settings** > *Teams*", "Open Settings > Teams"),
-        ("See [the _guide_](https://a.example/x_(y)) now", "See the guide now"),
-        ("Keep `**this**` and snake_case_name", "Keep `**this**` and snake_case_name"),
-        ("As shown [3] and [^note] here [12 ].", "As shown and here."),
-        ("![screen](a.png) Click <b>Save</b><br>now", "Click Save now"),
-        ("half **bold", "half bold"),
-        ("2 * 3 * 4 and a_b", "2 * 3 * 4 and a_b"),
-        ("[`code`](x) stays", "`code` stays"),
-        ("a ` alone", "a ' alone"),
-    ],
-)
-def test_clean(raw, text):
-    assert clean(raw) == text
 
 
 def test_a_list_keeps_markers_and_its_lead_in():
@@ -157,11 +139,6 @@ def test_emphasis_around_several_sentences_leaves_no_stars():
         "Since when?",
         "The log tells.",
     ]
-
-
-@given(markdown)
-def test_cleaned_text_is_one_line(raw):
-    assert "\n" not in clean(raw)
 
 
 @pytest.mark.parametrize(
