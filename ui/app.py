@@ -17,6 +17,7 @@ from agent.settings import Settings
 from ui.api.access import Access
 from ui.api.page_sign_in import PageSignIn, add_sign_in
 from ui.api.routes import add_api
+from ui.data_folder import DataFolder
 from ui.logs import RequestLog
 from ui.loopback import LoopbackOnly, require_safe_address
 from ui.metrics import Metrics
@@ -68,6 +69,7 @@ def create_api(settings: Settings, *, assistant: Assistant | None = None) -> Fas
     app.state.assistant_provider = provider
     app.state.access = access
     app.state.metrics = metrics
+    app.state.data_folder = None
     add_api(app)
     if not access.required:
         app.add_middleware(LoopbackOnly, origins=settings.cors_origins)
@@ -117,12 +119,13 @@ class _Provider:
         return self._assistant
 
     @asynccontextmanager
-    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._access.aclose)
             assistant = self._given
             if assistant is None:
                 assistant = await stack.enter_async_context(_open(self._settings))
+                app.state.data_folder = await asyncio.to_thread(DataFolder, self._settings.data_dir)
             assistant.watch = self._watch(stack)
             self._assistant = assistant
             yield

@@ -16,6 +16,7 @@ from agent.assistant import Assistant
 from ui.api.access import Access
 from ui.api.identity import Identity
 from ui.api.problems import FieldError, ProblemError
+from ui.data_folder import DataFolder
 
 
 def _assistant(request: Request) -> Assistant:
@@ -26,6 +27,11 @@ def _assistant(request: Request) -> Assistant:
 def _access(request: Request) -> Access:
     access: Access = request.app.state.access
     return access
+
+
+def _data_folder(request: Request) -> DataFolder | None:
+    folder: DataFolder | None = request.app.state.data_folder
+    return folder
 
 
 def _identity(request: Request) -> Identity:
@@ -50,6 +56,7 @@ def _printable(text: str) -> str:
 
 TheAssistant = Annotated[Assistant, Depends(_assistant)]
 TheAccess = Annotated[Access, Depends(_access)]
+TheDataFolder = Annotated[DataFolder | None, Depends(_data_folder)]
 TheIdentity = Annotated[Identity, Depends(_identity)]
 Text = Annotated[str, AfterValidator(_storable)]
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]

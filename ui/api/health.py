@@ -11,13 +11,15 @@ from pydantic import BaseModel
 
 from agent.assistant import Assistant
 from ui.api.access import Access
-from ui.api.deps import TheAccess, TheAssistant
+from ui.api.deps import TheAccess, TheAssistant, TheDataFolder
 from ui.api.problems import FieldError, ProblemError, may_answer
+from ui.data_folder import DataFolder, DataFolderLost
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/health", tags=["health"])
 
 DEADLINE = 2.0  # seconds that each dependency has
+NO_ANSWER = "It does not answer; the server's log has the reason"
 
 
 class Health(BaseModel):
@@ -40,36 +42,38 @@ async def live() -> Health:
 
 
 @router.get("/ready", operation_id="ready", responses=may_answer(503))
-async def ready(assistant: TheAssistant, access: TheAccess) -> Ready:
-    """Turns can be answered: each thing that they need answers within two seconds."""
-    checks = _checks(assistant, access)
-    took = dict(zip(checks, await asyncio.gather(*map(_timed, checks.items())), strict=True))
-    if failed := [name for name, milliseconds in took.items() if milliseconds is None]:
-        wrong = [
-            FieldError(field=name, message="It does not answer; the server's log has the reason") for name in failed
-        ]
-        raise ProblemError(503, f"Not ready: {', '.join(failed)}.", wrong)
-    return Ready(status="ready", checks={name: value for name, value in took.items() if value is not None})
+async def ready(assistant: TheAssistant, access: TheAccess, folder: TheDataFolder) -> Ready:
+    """Turns can be answered and kept: each thing that they need answers within two seconds."""
+    checks = _checks(assistant, access, folder)
+    found = dict(zip(checks, await asyncio.gather(*map(_timed, checks.items())), strict=True))
+    if wrong := [FieldError(field=name, message=why) for name, why in found.items() if isinstance(why, str)]:
+        raise ProblemError(503, f"Not ready: {', '.join(one.field for one in wrong)}.", wrong)
+    return Ready(status="ready", checks={name: took for name, took in found.items() if isinstance(took, float)})
 
 
-def _checks(assistant: Assistant, access: Access) -> Mapping[str, Awaitable[object]]:
+def _checks(assistant: Assistant, access: Access, folder: DataFolder | None) -> Mapping[str, Awaitable[object]]:
     checks: dict[str, Awaitable[object]] = {
         "documents": assistant.starters(),
         "conversations": assistant.conversations("", limit=1),
     }
     if access.limits.is_shared:
         checks["rate limits"] = access.limits.check()
+    if folder is not None:
+        checks["data folder"] = asyncio.to_thread(folder.check)
     return checks
 
 
-async def _timed(check: tuple[str, Awaitable[object]]) -> float | None:
-    """The milliseconds that a check took; None when it failed or its time was up."""
+async def _timed(check: tuple[str, Awaitable[object]]) -> float | str:
+    """The milliseconds that a check took, or what is wrong: it failed, or its time was up."""
     name, answer = check
     started = time.perf_counter()
     try:
         async with asyncio.timeout(DEADLINE):
             await answer
+    except DataFolderLost as error:
+        log.error("not ready: %s", error)  # noqa: TRY400 - where it was found out is of no interest
+        return str(error)
     except Exception:  # whatever it is, this process must get no traffic; the log has the reason
         log.exception("not ready: %s", name)
-        return None
+        return NO_ANSWER
     return round((time.perf_counter() - started) * 1000, 1)

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -205,6 +206,25 @@ async def test_is_not_ready_when_a_dependency_is_not(settings: Settings, kind: t
     assert response.status_code == 503
     assert [error["field"] for error in response.json()["errors"]] == ["documents"]
     assert "secret" not in response.text
+
+
+async def test_says_that_its_data_folder_is_gone_until_it_is_back(settings: Settings, tmp_path: Path):
+    app = create_api(settings)
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+    ):
+        assert "data folder" in (await client.get("/health/ready")).json()["checks"]
+        settings.data_dir.rename(tmp_path / "elsewhere")
+        gone = await client.get("/health/ready")
+        (tmp_path / "elsewhere").rename(settings.data_dir)
+        assert (await client.get("/health/ready")).status_code == 200
+    assert gone.status_code == 503
+    (wrong,) = gone.json()["errors"]
+    assert wrong["field"] == "data folder"
+    assert "attune.db, checkpoints.db, knowledge.db is gone" in wrong["message"]
+    assert str(tmp_path) not in gone.text
 
 
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
