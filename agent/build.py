@@ -44,6 +44,7 @@ from tools.profile.taxonomy import Taxonomy
 from tools.recommender.cache import cache_at
 from tools.recommender.service import Recommender
 from tools.recommender.upkeep import Upkeep
+from tools.sparing_log import SparingLog
 from tools.toolset import toolset
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,7 @@ class _Stores:
     predictor: Predictor
     learner: Learner
     handing_off: HandingOff
+    lacking: SparingLog
 
 
 async def _open_stores(stack: AsyncExitStack, settings: Settings, knowledge: KnowledgeBase) -> _Stores:
@@ -141,15 +143,17 @@ async def _open_stores(stack: AsyncExitStack, settings: Settings, knowledge: Kno
     desk = HandoffDesk(engine, _handoff_queue(settings))
     desk.start()
     stack.push_async_callback(desk.aclose)
+    lacking = SparingLog()
     return _Stores(
         conversations=conversations,
         profiles=profiles,
         taxonomy=taxonomy,
         topics=topics,
         recommender=await _open_recommender(stack, settings, engine, profiles, knowledge),
-        predictor=await _open_predictor(stack, settings, engine, knowledge),
+        predictor=await _open_predictor(stack, settings, engine, knowledge, lacking),
         learner=Learner(conversations, profiles, topics, knowledge.embedder.embed_query),
         handing_off=HandingOff(desk, conversations),
+        lacking=lacking,
     )
 
 
@@ -179,7 +183,7 @@ def _embed_aside(embedder: Embedder, texts: Sequence[str]) -> Vectors:
 
 
 async def _open_predictor(
-    stack: AsyncExitStack, settings: Settings, engine: AsyncEngine, knowledge: KnowledgeBase
+    stack: AsyncExitStack, settings: Settings, engine: AsyncEngine, knowledge: KnowledgeBase, lacking: SparingLog
 ) -> Predictor:
     rungs: list[Rung] = []
     if settings.kumo_api_key is not None:
@@ -195,6 +199,7 @@ async def _open_predictor(
         rungs=rungs,
         deadline=settings.predict_deadline,
         taxonomy=knowledge.topics,
+        lacking=lacking,
     )
     await predictor.open()
     predictor.start()
@@ -223,7 +228,7 @@ async def _open_nodes(
     # The exact token table comes from OpenAI's own storage: asked only by those who talk to OpenAI anyway.
     counter = TokenCounter(settings.model, fetch=guarded is not None and settings.openai_base_url is None)
     budget = settings.model_context_tokens - settings.model_answer_tokens - tool_tokens(tools)
-    next_steps = NextSteps(stores.recommender)
+    next_steps = NextSteps(stores.recommender, lacking=stores.lacking)
     stack.push_async_callback(next_steps.aclose)
     nodes = TurnNodes(
         model=guarded,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,9 +12,14 @@ T = TypeVar("T")
 
 
 class Background:
-    """Holds tasks until they end, since asyncio itself holds them only weakly; one that fails is logged."""
+    """Holds tasks until they end, since asyncio itself holds them only weakly; one that fails is logged.
 
-    def __init__(self) -> None:
+    `failed` takes what failed, as in "noting what was shown failed", and the error; where overload makes many tasks
+    fail it can be `SparingLog.warn`.
+    """
+
+    def __init__(self, failed: Callable[[str, BaseException], None] | None = None) -> None:
+        self._failed = failed or _log
         self._tasks: set[asyncio.Future[Any]] = set()
 
     def keep(self, work: Awaitable[T], name: str) -> asyncio.Future[T]:
@@ -30,7 +35,7 @@ class Background:
     def _ended(self, name: str, task: asyncio.Future[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            log.error("%s failed: %s", name, type(error).__name__, exc_info=error)
+            self._failed(f"{name} failed", error)
 
     async def idle(self) -> None:
         """Wait until nothing runs any more, what is started meanwhile included."""
@@ -44,3 +49,7 @@ class Background:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+def _log(what: str, error: BaseException) -> None:
+    log.error("%s", what, exc_info=error)

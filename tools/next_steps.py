@@ -1,7 +1,6 @@
 """What to offer after an answer: at most two things worth reading next, and often none."""
 
 import asyncio
-import logging
 import re
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,9 +10,8 @@ from tools.predictor.words import asks_for_person
 from tools.recommender.service import Recommender
 from tools.recommender.suggestion import Suggestion, SuggestionList
 from tools.sources import linked
+from tools.sparing_log import SparingLog
 from tools.turn import TurnContext
-
-log = logging.getLogger(__name__)
 
 SECONDS = 0.1
 """An answer is not held up for longer than this."""
@@ -40,11 +38,12 @@ class NextStep(BaseModel):
 
 
 class NextSteps:
-    """Offers of a recommender beside answers."""
+    """Offers of a recommender beside answers. `lacking` is told of answers that overload leaves without one."""
 
-    def __init__(self, recommender: Recommender) -> None:
+    def __init__(self, recommender: Recommender, *, lacking: SparingLog | None = None) -> None:
         self._recommender = recommender
-        self._late = Background()
+        self._lacking = lacking or SparingLog()
+        self._late = Background(self._lacking.warn)
 
     async def after(self, context: TurnContext, *, leave_out: set[str]) -> list[NextStep]:
         """What to offer beside this answer, besides the articles that it cites. A fault or a delay costs the offer."""
@@ -65,10 +64,10 @@ class NextSteps:
         done, _ = await asyncio.wait({offering}, timeout=SECONDS)
         if not done:
             self._late.keep(offering, "an offer that came too late")
-            log.warning("no next step for message %s: it took longer than %.0f ms", context.message_id, SECONDS * 1000)
+            self._lacking.warn(f"no next step for a turn: it took longer than {SECONDS * 1000:.0f} ms")
             return []
         if error := offering.exception():  # an offer is worth less than the answer
-            log.error("no next step for message %s", context.message_id, exc_info=error)
+            self._lacking.warn("no next step for a turn", error)
             return []
         self._recommender.noted(offering.result())
         return steps_of(offering.result())

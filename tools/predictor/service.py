@@ -30,6 +30,7 @@ from tools.predictor.stored import ModelFolder
 from tools.predictor.topics import TopicModel
 from tools.predictor.training import Trained, cases_of, train
 from tools.rounds import Rounds
+from tools.sparing_log import SparingLog
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ class Predictor:
         deadline: Seconds that a turn waits at most, reading included.
         fewest: Outcomes that a training needs.
         taxonomy: Asked for the topics that there are, at each training.
+        lacking: Told of turns that went without a prediction, as overload makes them.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Predictor:
         deadline: float = DEADLINE,
         fewest: int = FEWEST_OUTCOMES,
         taxonomy: Callable[[], Sequence[str]] = tuple,
+        lacking: SparingLog | None = None,
     ) -> None:
         self.thresholds = thresholds or Thresholds()
         self._reader = HistoryReader(engine)
@@ -113,7 +116,8 @@ class Predictor:
         self._rungs, self._prior, self._local = tuple(rungs), PriorRung(), LocalRung()
         self._ladder = Ladder([*self._rungs, self._local, self._prior], deadline=deadline)
         self._deadline, self._fewest, self._taxonomy = deadline, fewest, taxonomy
-        self._background = Background()
+        self._lacking = lacking or SparingLog()
+        self._background = Background(self._lacking.warn)
         self._unwritten: list[Logged] = []
         self._writing: asyncio.TimerHandle | None = None
         self._training = asyncio.Lock()
@@ -163,9 +167,9 @@ class Predictor:
         if not done:
             # It goes on by itself: a read that is cancelled can lose its connection.
             self._background.keep(task, "a prediction that came too late")
-            log.warning("no prediction for this turn: reading took longer than %.0f ms", self._deadline * 1000)
+            self._lacking.warn(f"no prediction for a turn: reading took longer than {self._deadline * 1000:.0f} ms")
         elif error := task.exception():
-            log.warning("no prediction for this turn: %s: %s", type(error).__name__, error)
+            self._lacking.warn("no prediction for a turn", error)
         else:
             forecast = task.result()
         self._keep(forecast, message_id)
@@ -207,7 +211,7 @@ class Predictor:
             self._writing.cancel()
         logged, self._unwritten, self._writing = self._unwritten, [], None
         if logged:
-            self._background.keep(self._log.add(logged), f"logging {len(logged)} predictions")
+            self._background.keep(self._log.add(logged), "logging predictions")
 
     # Asked from outside
 

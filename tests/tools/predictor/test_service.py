@@ -184,7 +184,7 @@ async def test_a_database_that_is_gone_costs_only_the_prediction(
     forecast = await service.foresee("ann", question="How do I export?")
     assert forecast.foreseen is None
     assert forecast.decision.action == PLAIN
-    assert "no prediction for this turn" in caplog.text
+    assert "no prediction for a turn" in caplog.text
     await service.aclose()
 
 
