@@ -27,6 +27,7 @@ from agent.presence import Presence
 from knowledge_base.passage import Utterance
 from tools.background import Background
 from tools.conversations import Conversation, ConversationStore, StoredExchange
+from tools.pool import DatabaseBusy
 from tools.predictor.service import Predictor
 from tools.profile.held import Forgotten
 from tools.profile.store import ProfileStore
@@ -38,6 +39,8 @@ __all__ = ["Assistant", "Conversation", "Exchange", "Forgotten", "Turn", "Watch"
 
 log = logging.getLogger(__name__)
 
+BUSY = "busy"
+"""The code of Failed where every connection to the database stayed in use."""
 STATES = "conversation_states"
 """What the working states of conversations, which are in no table, are called when they are counted."""
 
@@ -157,7 +160,11 @@ class Assistant:
     async def _stream(self, turn: Turn) -> AsyncGenerator[Event]:
         self._check_text(turn.text)
         async with self._presence.turn_of(turn.user_id), self._in_order.turn_of(turn.conversation_id or ""):
-            context = await self._context(turn)
+            try:
+                context = await self._context(turn)
+            except DatabaseBusy as error:
+                yield _busy(error)
+                return
             try:
                 yield TurnStarted(conversation_id=context.conversation_id, message_id=context.message_id)
                 async with aclosing(self._run(context, turn)) as events:
@@ -182,6 +189,10 @@ class Assistant:
         try:
             async for event in events:
                 yield event
+        except DatabaseBusy as error:
+            log.warning("turn %s: every database connection was in use", context.message_id)
+            await self._keep(context, "failed")
+            yield _busy(error)
         except Exception:  # the boundary: a doorway gets an event, the log gets the reason
             log.exception("turn %s failed", context.message_id)
             await self._keep(context, "failed")
@@ -216,13 +227,14 @@ class Assistant:
 
         Raises:
             TurnRejected: as `check` does.
-            TurnFailed: the turn ended in a Failed event.
+            DatabaseBusy: every connection to the database stayed in use; it is worth trying again.
+            TurnFailed: the turn ended in another Failed event.
         """
         async for event in self.stream(turn):
             if isinstance(event, Replied):
                 return event.reply
             if isinstance(event, Failed):
-                raise TurnFailed(event.message)
+                raise (DatabaseBusy if event.code == BUSY else TurnFailed)(event.message)
         raise TurnFailed("The turn ended without a reply.")
 
     async def conversations(self, user_id: str, *, limit: int = 50) -> list[Conversation]:
@@ -301,6 +313,10 @@ class Assistant:
 def _exchange(kept: StoredExchange) -> Exchange:
     reply = Reply.model_validate_json(kept.reply)
     return Exchange(kept.message_id, kept.question, reply, kept.created_at, kept.rating)
+
+
+def _busy(error: DatabaseBusy) -> Failed:
+    return Failed(code=BUSY, message=str(error), retryable=True)
 
 
 def _not_found(conversation_id: str) -> ConversationNotFound:

@@ -18,7 +18,7 @@ from agent.checkpoints import KeepsNothing, NewestOnlySaver, open_checkpoints
 from agent.extractive import ExtractiveChatModel
 from agent.graph import Graph, build_graph
 from agent.guard import GuardedModel
-from agent.knowledge import database_url, open_knowledge
+from agent.knowledge import open_configured_database, open_knowledge
 from agent.llm import open_model
 from agent.nodes import TurnNodes
 from agent.settings import Settings
@@ -28,7 +28,6 @@ from knowledge_base.embeddings import Embedder, MiniLmEmbedder, Vectors
 from knowledge_base.errors import AttuneError
 from knowledge_base.knowledge import KnowledgeBase
 from tools.conversations import ConversationStore
-from tools.database import open_database
 from tools.handing_off import HandingOff
 from tools.handoff.desk import AppriseQueue, HandoffDesk, Queue, TableQueue, WebhookQueue
 from tools.learning import Learner
@@ -133,7 +132,7 @@ class _Stores:
 
 
 async def _open_stores(stack: AsyncExitStack, settings: Settings, knowledge: KnowledgeBase) -> _Stores:
-    engine = await stack.enter_async_context(open_database(database_url(settings)))
+    engine = await stack.enter_async_context(open_configured_database(settings))
     conversations = ConversationStore(engine)
     profiles = ProfileStore(engine, half_life_days=settings.profile_half_life_days)
     taxonomy = Taxonomy(engine)

@@ -1,10 +1,14 @@
 """Settings to a knowledge base and a database. Apart from build.py, so that a search need not load the agent."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import TYPE_CHECKING
 
 from agent.settings import Settings
 from knowledge_base.embeddings import Embedder, open_embedder
 from knowledge_base.knowledge import KnowledgeBase, open_knowledge_base
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 def open_knowledge(settings: Settings, embedder: Embedder | None = None) -> AbstractContextManager[KnowledgeBase]:
@@ -29,3 +33,10 @@ def database_url(settings: Settings) -> str:
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
     return f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'attune.db'}"
+
+
+def open_configured_database(settings: Settings) -> "AbstractAsyncContextManager[AsyncEngine]":
+    """The database of these settings, for a process that serves."""
+    from tools.database import open_database  # takes a moment to import, and a search needs none
+
+    return open_database(database_url(settings), connections=settings.database_connections, wait=settings.database_wait)

@@ -24,6 +24,8 @@ class Settings(BaseSettings):
         None,
         description="PostgreSQL for conversations and profiles: postgresql+psycopg://…; SQLite in data_dir unless set",
     )
+    database_connections: int = Field(15, ge=1, description="The most that are open to the database at once")
+    database_wait: float = Field(30, gt=0, description="Seconds that a query waits for one of them")
     articles: Path = Field(Path("knowledge_base/articles"), description="What `make run` indexes")
 
     # The chat model: three variables

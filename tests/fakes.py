@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from agent.assistant import Assistant, Conversation, Exchange, Turn
-from agent.errors import ConversationNotFound, EmptyMessage, MessageTooLong, TurnFailed
+from agent.errors import ConversationNotFound, EmptyMessage, MessageTooLong
 from agent.events import (
     Event,
     Failed,
@@ -171,14 +171,6 @@ class ScriptedAssistant(Assistant):
                 self._remember(turn, unfinished)
             raise
         self.finished.append(turn)
-
-    async def reply(self, turn: Turn) -> Reply:
-        async for event in self.stream(turn):
-            if isinstance(event, Replied):
-                return event.reply
-            if isinstance(event, Failed):
-                raise TurnFailed(event.message)
-        raise TurnFailed("The turn ended without a reply.")
 
     async def conversations(self, user_id: str, *, limit: int = 50) -> list[Conversation]:
         mine = [(key[1], kept) for key, kept in self._kept.items() if key[0] == user_id and kept]

@@ -38,6 +38,7 @@ from sqlalchemy.util import await_only
 
 from knowledge_base.write_ahead import write_ahead
 from tools import sqlite_trips
+from tools.pool import CONNECTIONS, WAIT, pool_of
 
 PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "secure_delete=ON", "cache_size=-512")
 PATIENCE = 5.0
@@ -121,17 +122,19 @@ def upsert(connection: AsyncConnection | AsyncEngine, table: Table) -> sqlite.In
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[AsyncEngine]:
+async def open_database(url: str, *, connections: int = CONNECTIONS, wait: float = WAIT) -> AsyncIterator[AsyncEngine]:
     """An engine on `url` (`sqlite+aiosqlite:///…` or `postgresql+…`) whose tables are up to date.
 
     A server may have been restarted since a connection was last used, a file can't: only the server is asked first.
+    Where all `connections` are in use for `wait` seconds, who wants one gets DatabaseBusy.
     """
+    pool = pool_of(connections, wait)
     if url.startswith("sqlite"):
-        engine = create_async_engine(url, connect_args={"async_creator_fn": sqlite_trips.connect})
+        engine = create_async_engine(url, connect_args={"async_creator_fn": sqlite_trips.connect}, **pool)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         _OneWriter().watch(engine.sync_engine)
     else:
-        engine = create_async_engine(url, pool_pre_ping=True)
+        engine = create_async_engine(url, pool_pre_ping=True, **pool)
     try:
         await _migrate(engine)
         yield engine

@@ -6,15 +6,16 @@ from contextlib import aclosing
 
 import pytest
 
-from agent.assistant import Assistant, Turn
+from agent.assistant import BUSY, Assistant, Turn
 from agent.build import open_assistant
 from agent.citations import cited
 from agent.errors import ConversationNotFound, EmptyMessage, MessageTooLong
-from agent.events import Token
+from agent.events import Failed, Token
 from agent.settings import Settings
 from knowledge_base.passage import Utterance
 from knowledge_base.sentences import claim_bearing, units
 from tests.agent.conftest import events_of, reply_in, reply_of
+from tools.pool import DatabaseBusy
 
 ESCROW = "When is the money in escrow released?"
 
@@ -213,3 +214,35 @@ async def test_starters_are_questions_that_the_documents_answer(assistant: Assis
     assert len(starters) == 3
     replies = [await reply_of(assistant, starter) for starter in starters]
     assert all(reply.answered for reply in replies)
+
+
+class Overloaded:
+    """A transcript whose every database connection is in use."""
+
+    async def find(self, user_id: str, conversation_id: str) -> None:
+        raise DatabaseBusy("Too much at once.")
+
+
+async def test_a_database_that_is_too_busy_ends_the_turn_with_a_plain_event(
+    assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(assistant, "_conversations", Overloaded())
+    (failed,) = await events_of(assistant, Turn("ada", ESCROW, "c1"))
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.message, failed.retryable) == (BUSY, "Too much at once.", True)
+    with pytest.raises(DatabaseBusy, match="Too much at once"):
+        await assistant.reply(Turn("ada", ESCROW, "c1"))
+
+
+async def test_an_answer_that_cannot_be_stored_for_now_says_so_and_is_kept_nowhere(
+    assistant: Assistant, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    async def keep(*_: object, **__: object) -> None:
+        raise DatabaseBusy("Too much at once.")
+
+    monkeypatch.setattr(assistant._nodes._learner, "keep", keep)
+    events = await events_of(assistant, Turn("ada", ESCROW))
+    assert isinstance(events[-1], Failed)
+    assert events[-1].code == BUSY
+    assert await assistant.conversations("ada") == []
+    assert "every database connection was in use" in caplog.text

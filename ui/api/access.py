@@ -5,11 +5,10 @@ from contextlib import AsyncExitStack
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agent.knowledge import database_url
+from agent.knowledge import open_configured_database
 from agent.settings import Settings
 from tools.access.keys import KeyStore
 from tools.access.replies import KeptReplies
-from tools.database import open_database
 from tools.doorways.threads import ThreadStore
 from ui.api.identity import Authenticator
 from ui.api.rate_limits import RateLimits, Streams, rate_limits_of
@@ -53,7 +52,7 @@ class Access:
         async with self._opening:
             if self._engine is None:
                 self._settings.data_dir.mkdir(parents=True, exist_ok=True)
-                self._engine = await self._stack.enter_async_context(open_database(database_url(self._settings)))
+                self._engine = await self._stack.enter_async_context(open_configured_database(self._settings))
         return self._engine
 
     async def aclose(self) -> None:

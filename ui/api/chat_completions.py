@@ -414,5 +414,5 @@ def _line(value: dict[str, Any]) -> str:
 
 
 def _problem(event: Failed) -> Problem:
-    statuses = {"rejected": 400, "timeout": 504, "unavailable": 503}
+    statuses = {"rejected": 400, "timeout": 504, "unavailable": 503, "busy": 503}
     return problem(statuses.get(event.code, 500), event.message)

@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tools.access.keys import ApiKey, KeyStore
 from tools.identities.accounts import is_of_chat
-from ui.api.problems import ProblemError, answer
+from tools.pool import DatabaseBusy
+from ui.api.problems import ProblemError, answer, busy
 from ui.api.tokens import SignersUnavailable, TokenRejected, TokenVerifier
 
 PROTECTED = ("/api", "/v1", "/profile", "/recommend", "/predict", "/content", "/interaction", "/results", "/metrics")
@@ -90,7 +91,10 @@ class Authenticator:
         return await self._by_token(presented)
 
     async def _by_key(self, presented: str, headers: Headers) -> Identity:
-        key = await (await self._keys()).find(presented)
+        try:
+            key = await (await self._keys()).find(presented)
+        except DatabaseBusy as error:
+            raise busy(error) from error
         if key is None:
             raise ProblemError(401, "The API key is not valid: unknown, expired or revoked.", headers=INVALID)
         proxied = _proxied_user(key, headers)

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.errors import ConversationNotFound, TurnRejected
 from knowledge_base.errors import AttuneError
+from tools.pool import DatabaseBusy
 from tools.profile.errors import ProfileInputInvalid
 from ui.logs import current_request
 
@@ -139,6 +140,11 @@ def rejected(error: TurnRejected, field: str | None = None, *, in_body: bool) ->
     return problem(404 if isinstance(error, ConversationNotFound) else 422, str(error), [found])
 
 
+def busy(error: DatabaseBusy) -> ProblemError:
+    """Too much at once: 503, and when to come back."""
+    return ProblemError(503, str(error), headers={"Retry-After": str(error.retry_after)})
+
+
 def install_problems(app: FastAPI) -> None:
     """Answer every error of this application with problem details."""
     handlers: dict[Any, Any] = {
@@ -146,6 +152,7 @@ def install_problems(app: FastAPI) -> None:
         TurnRejected: _on_rejected,
         ProfileInputInvalid: _on_profile_input,
         AttuneError: _on_unavailable,
+        DatabaseBusy: _on_busy,
         ProblemError: _on_problem,
         HTTPException: _on_http,
         Exception: _on_bug,
@@ -173,6 +180,10 @@ async def _on_profile_input(request: Request, error: ProfileInputInvalid) -> JSO
 
 async def _on_unavailable(request: Request, error: AttuneError) -> JSONResponse:
     return answer(request.scope, problem(503, str(error)))
+
+
+async def _on_busy(request: Request, error: DatabaseBusy) -> JSONResponse:
+    return await _on_problem(request, busy(error))
 
 
 async def _on_bug(request: Request, _: Exception) -> JSONResponse:

@@ -11,9 +11,8 @@ from pydantic import SecretStr
 from agent.assistant import Assistant
 from agent.build import open_assistant
 from agent.errors import SettingsError
-from agent.knowledge import database_url
+from agent.knowledge import open_configured_database
 from agent.settings import Settings
-from tools.database import open_database
 from tools.doorways.deliveries import DeliveryStore
 from tools.doorways.threads import ThreadStore
 from ui.linking import Linking, open_identities
@@ -35,7 +34,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[BotParts]:
     """An assistant on these settings, and the stores that a bot shares with other processes."""
     async with AsyncExitStack() as stack:
         assistant = await stack.enter_async_context(open_assistant(settings))
-        engine = await stack.enter_async_context(open_database(database_url(settings)))
+        engine = await stack.enter_async_context(open_configured_database(settings))
         identities = open_identities(engine)
         threads = Threads(assistant, ThreadStore(engine), identities)
         yield BotParts(assistant, threads, DeliveryStore(engine), Linking(identities))

@@ -25,6 +25,7 @@ from agent.events import Event, Failed, Replied, Reply, Token, ToolStarted
 from tools.background import Background
 from tools.doorways.deliveries import DeliveryStore
 from tools.identities.accounts import Account
+from tools.pool import DatabaseBusy
 from ui.discord_bot.answer import NOBODY, DiscordAnswer, Send
 from ui.discord_bot.feedback import NotThisButton, RateButton, feedback
 from ui.harmless import neutral
@@ -212,7 +213,7 @@ class DiscordBot(discord.Client):
                 asked = Asked(account, place.thread, text, place.public)
                 events = await stack.enter_async_context(aclosing(self._threads.stream(asked)))
                 return await _render(events, answer, public=place.public)
-        except TurnRejected as error:
+        except (TurnRejected, DatabaseBusy) as error:
             await answer.finish(str(error))
             return True
         except asyncio.CancelledError:

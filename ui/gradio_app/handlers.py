@@ -16,6 +16,7 @@ from agent.errors import ConversationNotFound, TurnRejected
 from agent.events import Failed, Learnt, Replied
 from knowledge_base.errors import AttuneError
 from tools.learning import learnt
+from tools.pool import DatabaseBusy
 from ui.gradio_app.admin_handlers import AdminHandlers, IsAdmin
 from ui.gradio_app.conversations import conversations_html
 from ui.gradio_app.panel_handlers import PanelHandlers, PanelState
@@ -177,7 +178,7 @@ class Handlers:
             return
         try:
             await self._make_room(turn, instead_of)
-        except TurnRejected as error:
+        except (TurnRejected, DatabaseBusy) as error:
             yield refused(_why(error)), gr.skip(), gr.skip()
             return
         running = self._running[session] = RunningTurn(self._assistant().stream(turn))
@@ -256,5 +257,5 @@ class Handlers:
             running.leave()
 
 
-def _why(error: TurnRejected) -> str:
+def _why(error: AttuneError) -> str:
     return GONE if isinstance(error, ConversationNotFound) else str(error)

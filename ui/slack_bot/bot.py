@@ -26,6 +26,7 @@ from agent.events import Event, Failed, Replied, Reply, SourcesFound, Token, Too
 from tools.background import Background
 from tools.doorways.deliveries import DeliveryStore
 from tools.identities.accounts import Account
+from tools.pool import DatabaseBusy
 from ui.harmless import neutral
 from ui.linking import Linking
 from ui.slack_bot.answer import FAILURES, SlackAnswer
@@ -197,7 +198,7 @@ class SlackBot:
         try:
             async with aclosing(self._threads.stream(asked)) as events:
                 return await self._render(events, answer, message)
-        except TurnRejected as error:
+        except (TurnRejected, DatabaseBusy) as error:
             await answer.finish(str(error), [])
             return True
         except asyncio.CancelledError:

@@ -1,15 +1,17 @@
 """Conversations, feedback, starters, health, and the API's own description."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from agent.assistant import Conversation
+from agent.assistant import BUSY, Conversation, Turn
+from agent.events import Event, Failed
 from agent.settings import Settings
 from tests.fakes import STARTERS, Rating, ScriptedAssistant
+from tools.pool import DatabaseBusy
 from ui.app import create_api
 
 
@@ -135,6 +137,34 @@ async def test_not_ready_when_a_database_cannot_be_read(
     assert response.status_code == 503
     assert response.headers["content-type"] == "application/problem+json"
     assert "disk gone" not in response.text
+
+
+class Overloaded(ScriptedAssistant):
+    """Every connection to its database is in use."""
+
+    async def conversations(self, user_id: str, *, limit: int = 50) -> list[Conversation]:
+        raise DatabaseBusy("Too much at once.")
+
+    async def stream(self, turn: Turn) -> AsyncGenerator[Event]:
+        yield Failed(code=BUSY, message="Too much at once.", retryable=True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/api/conversations?user_id=ada", None),
+        ("POST", "/api/query", {"user_id": "ada", "query": "How?"}),
+        ("POST", "/v1/chat/completions", {"model": "attune", "messages": [{"role": "user", "content": "How?"}]}),
+    ],
+)
+async def test_too_much_at_once_is_told_with_when_to_come_back(
+    settings: Settings, client_of: Callable[[FastAPI], httpx.AsyncClient], method: str, path: str, body: object
+) -> None:
+    async with client_of(create_api(settings, assistant=Overloaded())) as client:
+        response = await client.request(method, path, json=body)
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "5"
+    assert "Too much at once." in response.text
 
 
 async def test_the_reference_loads_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:

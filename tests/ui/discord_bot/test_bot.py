@@ -1,13 +1,13 @@
 """The bot in Discord, as its users meet it: the real library, real sockets, a Discord on loopback."""
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.assistant import Turn
-from agent.events import Failed, Notice, Token, Used
+from agent.events import Event, Failed, Notice, Token, Used
 from tests.fakes import DEFAULT_ANSWER, Rating, ScriptedAssistant, play, source
 from tests.ui.discord_bot.conftest import BotOf
 from tests.ui.discord_bot.discord_double import (
@@ -24,6 +24,7 @@ from tests.ui.discord_bot.discord_double import (
     limited,
 )
 from tests.ui.until import quiet, until
+from tools.pool import DatabaseBusy
 from tools.profile.store import ProfileStore
 from ui.discord_bot.bot import IN_PRIVATE, NO_DIRECT_MESSAGES, NOT_YOURS, PRIVATE_ONLY, THANKS, DiscordBot
 
@@ -295,6 +296,20 @@ async def test_notices_failures_and_limits_are_said(discord: DiscordDouble, bot_
         await discord.write("x" * 1500, channel=DM)
         await until(lambda: any("at most 1000" in one.content for one in discord.shown()))
     assert discord.shown()[0].content.startswith(f"{DEFAULT_ANSWER}\n\n*Another model answered.*")
+
+
+class Overloaded(ScriptedAssistant):
+    """Every connection to its database is in use."""
+
+    async def stream(self, turn: Turn) -> AsyncGenerator[Event]:
+        raise DatabaseBusy("Too much at once.")
+        yield
+
+
+async def test_too_much_at_once_is_said(discord: DiscordDouble, bot_of: BotOf):
+    async with bot_of(Overloaded()):
+        await discord.write("How?", channel=DM)
+        await until(lambda: [one.content for one in discord.shown()] == ["Too much at once."])
 
 
 async def test_a_deleted_or_limited_message_does_not_lose_the_answer(discord: DiscordDouble, bot: DiscordBot):

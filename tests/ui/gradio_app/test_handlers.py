@@ -14,6 +14,7 @@ from agent.events import Event, Failed
 from knowledge_base.errors import IndexUnavailable
 from tests.fakes import ScriptedAssistant, play
 from tests.ui.gradio_app.conftest import WithStores
+from tools.pool import DatabaseBusy
 from tools.profile.model import FactTold, Interaction, Lessons, Signal
 from ui.gradio_app.handlers import BUSY, GONE, SHOWN, STARTING, Handlers
 from ui.gradio_app.patches import Patch
@@ -209,6 +210,19 @@ async def test_a_failed_turn_is_told(handlers: Handlers) -> None:
     failing = ScriptedAssistant(lambda _: [Failed(code="internal", message="It broke.", retryable=True)])
     last = (await patches(Handlers(lambda: failing, "Help").ask("How?", "", 0, "", ADA)))[-1]
     assert "It broke." in last["exchanges"][0]["parts"]["failure"]
+
+
+class Overloaded(ScriptedAssistant):
+    """Every connection to its database is in use."""
+
+    async def check(self, turn: Turn) -> None:
+        raise DatabaseBusy("Too much at once.")
+
+
+async def test_too_much_at_once_is_told_and_the_question_stays(handlers: Handlers) -> None:
+    changes = [change async for change in Handlers(Overloaded, "Help").ask("How?", "", 0, "", ADA)]
+    assert [change[0]["complaint"] for change in changes] == ["Too much at once."]
+    assert changes[0][2] == gr.skip()
 
 
 class Breaking(ScriptedAssistant):

@@ -1,7 +1,7 @@
 """The bot in Slack, as its users meet it: real Bolt, real sockets, a Slack on loopback."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.assistant import Turn
-from agent.events import Failed, Notice, Token, Used
+from agent.events import Event, Failed, Notice, Token, Used
 from tests.fakes import DEFAULT_ANSWER, STARTERS, Rating, ScriptedAssistant, play, source
 from tests.ui.slack_bot.conftest import BotOf
 from tests.ui.slack_bot.slack_double import (
@@ -25,6 +25,7 @@ from tests.ui.slack_bot.slack_double import (
     refused,
 )
 from tests.ui.until import quiet, until
+from tools.pool import DatabaseBusy
 from tools.profile.store import ProfileStore
 from ui.slack_bot.blocks import FEEDBACK, PRIVATELY
 from ui.slack_bot.bot import IN_PRIVATE, NOT_YOURS, PRIVATE_ONLY, THANKS, SlackBot
@@ -300,6 +301,21 @@ async def test_notices_and_failures_are_said(slack: SlackDouble, bot_of: BotOf):
         "Something went wrong.",
     ]
     assert "at most 20000" in slack.replies()[2].shown
+
+
+class Overloaded(ScriptedAssistant):
+    """Every connection to its database is in use."""
+
+    async def stream(self, turn: Turn) -> AsyncGenerator[Event]:
+        raise DatabaseBusy("Too much at once.")
+        yield
+
+
+async def test_too_much_at_once_is_said(slack: SlackDouble, bot_of: BotOf):
+    async with bot_of(Overloaded()):
+        await slack.push(direct("How?"))
+        await until(done(slack))
+    assert [one.shown for one in slack.replies()] == ["Too much at once."]
 
 
 async def test_feedback_reaches_the_transcript(slack: SlackDouble, bot: SlackBot, assistant: ScriptedAssistant):

@@ -1,0 +1,39 @@
+"""The connections of a process to its database: so many and no more, and a plain error where all stay in use."""
+
+from typing import Any
+
+from sqlalchemy.exc import TimeoutError as NoneFree
+from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
+
+from knowledge_base.errors import AttuneError
+
+CONNECTIONS = 15
+"""The most that are open at once."""
+KEPT_OPEN = 5
+"""How many of them stay open while they are idle."""
+WAIT = 30.0
+"""Seconds that a query waits for a connection."""
+
+
+class DatabaseBusy(AttuneError):
+    """Every connection to the database was in use for as long as a query waits; the message is fit for a user."""
+
+    retry_after = 5
+    """Seconds after which it is worth trying again."""
+
+
+class Pool(AsyncAdaptedQueuePool):
+    """SQLAlchemy's pool, whose time-out is an error that doorways can tell their users about."""
+
+    def connect(self) -> PoolProxiedConnection:
+        """A connection. Raises DatabaseBusy."""
+        try:
+            return super().connect()
+        except NoneFree as error:
+            raise DatabaseBusy("Too much is being asked at this moment. Please try again in a few seconds.") from error
+
+
+def pool_of(connections: int, wait: float) -> dict[str, Any]:
+    """What SQLAlchemy is told for at most this many connections, and this many seconds of waiting for one."""
+    kept = min(connections, KEPT_OPEN)
+    return {"poolclass": Pool, "pool_size": kept, "max_overflow": connections - kept, "pool_timeout": wait}
