@@ -348,10 +348,11 @@ def load_users(
     path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV: user_id, and any further columns")],
     as_json: AsJson = False,
 ) -> None:
-    """Load users from a table; age, gender, last_active, purchases and any further columns become features."""
+    """Load users from a table; age, gender, last_active, purchases and any further columns become features. Exit code
+    1: some rows were left out, each named by its line."""
     from ui.commands import users as command
 
-    command.load(path, as_json=as_json)
+    raise typer.Exit(command.load(path, as_json=as_json))
 
 
 def shadowed(names: tuple[str, ...] = OURS, root: Path = ROOT) -> list[str]:

@@ -95,6 +95,18 @@ def test_ingest_says_which_files_failed_and_why(run: Run, docs: Path) -> None:
     assert failure["reason"]
 
 
+def test_users_load_says_which_rows_failed_and_why(run: Run, tmp_path: Path) -> None:
+    users = tmp_path / "users.csv"
+    users.write_text("user_id,age\nann,33\n,4\nbob,5\n", "utf-8")
+    result = run("users", "load", users)
+    assert (result.exit_code, result.stdout) == (1, "Users: 2 loaded, 1 failed\n")
+    assert result.stderr == "  line 3: expected a user id of 1 to 200 characters, got ''\n"
+    told = json.loads(run("users", "load", users, "--json").stdout)
+    assert told == {"users": 2, "failed": [{"line": 3, "reason": result.stderr.strip().removeprefix("line 3: ")}]}
+    users.write_text("user_id,age\nann,33\n", "utf-8")
+    assert (run("users", "load", users).exit_code, run("users", "load", users).stdout) == (0, "Users: 1 loaded\n")
+
+
 def test_search_shows_passages_and_scores(run: Run, docs: Path) -> None:
     run("ingest", docs)
     result = run("search", "Who pays the fee?", "--limit", "1", "--json")

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -59,33 +60,44 @@ class Column:
 
 def read_csv(path: Path) -> dict[str, list[Cell]]:
     """The columns of a file with a header; its separator is found out. Raises TableInvalid."""
+    header, rows = read_rows(path)
+    for line, row in rows:
+        if len(row) != len(header):
+            raise TableInvalid(f"{path}, line {line}: expected {len(header)} values, got {len(row)}")
+    return columns_of(header, [row for _, row in rows])
+
+
+def read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The column names, and each row with the line that it ends on, whatever its length. Raises TableInvalid."""
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            content = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise TableInvalid(f"{path} cannot be read as UTF-8 text: {error}") from error
-    lines = content.splitlines()
-    if len(lines) < 2:
-        raise TableInvalid(f"{path}: expected a line of column names and rows below it, got {len(lines)} lines")
-    rows = [row for row in csv.reader(content.splitlines(keepends=True), delimiter=_separator(lines[0])) if row]
-    header = [name.strip() for name in rows[0]]
-    _check_rows(path, header, rows)
-    columns = zip(*(row for row in rows[1:]), strict=True)
-    return {name: [_cell(value) for value in values] for name, values in zip(header, columns, strict=True)}
+    reader = csv.reader(StringIO(content, newline=""), delimiter=_separator(content.partition("\n")[0]))
+    try:
+        rows = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise TableInvalid(f"{path}, line {reader.line_num}: {error}") from error
+    if len(rows) < 2:
+        raise TableInvalid(f"{path}: expected a line of column names and rows below it, got {len(rows)} lines")
+    header = [name.strip() for name in rows[0][1]]
+    if double := [name for name, count in Counter(header).items() if count > 1]:
+        raise TableInvalid(f"{path}: the column {double[0]!r} stands there twice; rename one of them")
+    return header, rows[1:]
+
+
+def columns_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, list[Cell]]:
+    """The cells of each column, of rows that all have as many values as there are names."""
+    return {name: [cell_of(row[place]) for row in rows] for place, name in enumerate(header)}
 
 
 def _separator(header: str) -> str:
     return max(",;\t|", key=header.count)
 
 
-def _check_rows(path: Path, header: list[str], rows: list[list[str]]) -> None:
-    if double := [name for name, count in Counter(header).items() if count > 1]:
-        raise TableInvalid(f"{path}: the column {double[0]!r} stands there twice; rename one of them")
-    for number, row in enumerate(rows[1:], 2):
-        if len(row) != len(header):
-            raise TableInvalid(f"{path}, row {number}: expected {len(header)} values, got {len(row)}")
-
-
-def _cell(value: str) -> Cell:
+def cell_of(value: str) -> Cell:
+    """The text of a cell; None where it says that nothing is known."""
     return None if value.strip().lower() in MISSING else value.strip()
 
 

@@ -1,30 +1,68 @@
 """What the operator knows of users, from a file: any further columns become features."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tools.database import now, upsert
-from tools.predictor.columns import Cell, infer, number, read_csv, truth
+from tools.predictor.columns import Cell, cell_of, columns_of, infer, number, read_rows, truth
 from tools.predictor.errors import UsersInvalid
 from tools.predictor.tables import user_attributes
 
 USER = "user_id"
+USER_CHARS = 200
 _CHUNK = 500
 
 
-def read_users(path: Path) -> dict[str, dict[str, Cell]]:
-    """User id -> attributes. Raises TableInvalid or UsersInvalid: which line, what was expected, what came."""
-    columns = read_csv(path)
-    if USER not in columns:
-        raise UsersInvalid(f"{path} needs a column {USER!r}; it has {', '.join(columns)}")
-    ids = [str(cell).strip() if cell is not None else "" for cell in columns[USER]]
-    for line, user in enumerate(ids, 2):
-        if not user or len(user) > 200:
-            raise UsersInvalid(f"{path}, row {line}: expected a user id of 1 to 200 characters, got {user[:40]!r}")
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that was left out: the line that it ends on (from 1), and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsersRead:
+    """User id -> attributes, and the rows of the file that could not be read."""
+
+    users: dict[str, dict[str, Cell]]
+    failed: tuple[BadRow, ...]
+
+
+def read_users(path: Path) -> UsersRead:
+    """The users of a CSV file; of several rows with one id the last counts, and a bad row costs none of the others.
+
+    Raises:
+        TableInvalid, UsersInvalid: nothing in the file can be read; the message says what was expected and what came.
+    """
+    header, rows = read_rows(path)
+    if USER not in header:
+        raise UsersInvalid(f"{path} needs a column {USER!r}; it has {', '.join(header)}")
+    place = header.index(USER)
+    wrong = {line: why for line, row in rows if (why := _wrong(row, header, place))}
+    if len(wrong) == len(rows):
+        line, why = next(iter(wrong.items()))
+        raise UsersInvalid(f"{path}: none of the {len(rows)} rows could be read; the first, line {line}: {why}")
+    columns = columns_of(header, [row for line, row in rows if line not in wrong])
     typed = {name: _typed(name, cells) for name, cells in columns.items() if name != USER}
-    return {user: {name: cells[index] for name, cells in typed.items()} for index, user in enumerate(ids)}
+    ids = [str(cell) for cell in columns[USER]]
+    users = {user: {name: cells[index] for name, cells in typed.items()} for index, user in enumerate(ids)}
+    return UsersRead(users, tuple(BadRow(line, why) for line, why in wrong.items()))
+
+
+def _wrong(row: Sequence[str], header: Sequence[str], place: int) -> str:
+    """Why this row cannot be a user; "" where it can."""
+    if len(row) != len(header):
+        return f"expected {len(header)} values, got {len(row)}"
+    if any("\0" in cell for cell in row):
+        return "expected text without NUL characters, which no database keeps"
+    user = row[place].strip()
+    if cell_of(user) is None or len(user) > USER_CHARS:
+        return f"expected a user id of 1 to {USER_CHARS} characters, got {user[:40]!r}"
+    return ""
 
 
 def _typed(name: str, cells: Sequence[Cell]) -> list[Cell]:

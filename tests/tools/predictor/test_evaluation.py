@@ -85,7 +85,7 @@ def test_what_cannot_be_learned_from_is_refused_in_words(
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [("", "a line of column names"), ("a,b\n1\n", "row 2: expected 2 values, got 1"), ("a,a\n1,2\n", "twice")],
+    [("", "a line of column names"), ("a,b\n1\n", "line 2: expected 2 values, got 1"), ("a,a\n1,2\n", "twice")],
 )
 def test_a_broken_file_is_refused_in_words(tmp_path: Path, content: str, says: str):
     (tmp_path / "t.csv").write_text(content, encoding="utf-8")

@@ -205,7 +205,7 @@ async def test_learning_in_the_background_ends_with_the_service(engine: AsyncEng
 def test_users_are_read_with_the_types_that_their_columns_have(tmp_path: Path):
     file = tmp_path / "users.csv"
     file.write_text("user_id,age,gender,last_active,vip\nann,33,f,2026-01-02,yes\nbob,,m,,no\n", encoding="utf-8")
-    assert read_users(file) == {
+    assert read_users(file).users == {
         "ann": {"age": 33.0, "gender": "f", "last_active": "2026-01-02", "vip": True},
         "bob": {"age": None, "gender": "m", "last_active": None, "vip": False},
     }
@@ -213,5 +213,19 @@ def test_users_are_read_with_the_types_that_their_columns_have(tmp_path: Path):
     with pytest.raises(UsersInvalid, match="needs a column 'user_id'"):
         read_users(file)
     file.write_text("user_id,age\n,3\n", encoding="utf-8")
-    with pytest.raises(UsersInvalid, match="row 2"):
+    with pytest.raises(UsersInvalid, match=r"none of the 1 rows could be read; the first, line 2: .* got ''"):
         read_users(file)
+
+
+def test_a_bad_row_is_named_by_its_line_and_costs_no_other(tmp_path: Path):
+    file = tmp_path / "users.csv"
+    rows = ["user_id,age,plan", "ann,33,team", ",4,team", "", "bob,x", '"cid","7","one\nand two"', "n\0l,1,team"]
+    file.write_text("\n".join([*rows, f"{'d' * 201},1,team", "ann,34,solo"]) + "\n", encoding="utf-8")
+    read = read_users(file)
+    assert read.users == {"ann": {"age": 34.0, "plan": "solo"}, "cid": {"age": 7.0, "plan": "one\nand two"}}
+    assert [(one.line, one.reason) for one in read.failed] == [
+        (3, "expected a user id of 1 to 200 characters, got ''"),
+        (5, "expected 3 values, got 2"),
+        (8, "expected text without NUL characters, which no database keeps"),
+        (9, f"expected a user id of 1 to 200 characters, got {'d' * 40!r}"),
+    ]
