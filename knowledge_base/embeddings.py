@@ -187,6 +187,8 @@ def _sha256(path: Path) -> str:
 
 
 def _load_session(weights: Path) -> "InferenceSession":
+    # Else ONNX Runtime sends Microsoft an event for each process and session, with an id that it keeps for the machine.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

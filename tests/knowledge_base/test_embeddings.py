@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +30,7 @@ from knowledge_base.errors import EmbeddingsUnavailable
 from tests.knowledge_base.make_reference_vectors import TARGET, TEXTS
 
 TOLERANCE = 1e-5
+ROOT = Path(__file__).parents[2]
 
 
 @cache
@@ -302,3 +306,12 @@ def test_open_embedder_chooses_by_name():
     other = open_embedder("text-embedding-3-small", base_url="http://127.0.0.1:9/v1", api_key="k")
     assert other.name == "text-embedding-3-small"
     assert isinstance(other, OpenAIEmbedder)
+
+
+def test_the_local_model_reports_to_nobody(tmp_path: Path):
+    """What ONNX Runtime would send it keeps in the home folder, with an id of the machine."""
+    code = "from knowledge_base.embeddings import LOCAL, open_embedder; open_embedder(LOCAL).embed_query('escrow')"
+    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", code], env=kept | home, cwd=ROOT, check=True, timeout=120)  # noqa: S603
+    assert list(tmp_path.rglob("*")) == []
