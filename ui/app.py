@@ -69,7 +69,7 @@ def create_api(settings: Settings, *, assistant: Assistant | None = None) -> Fas
     app.state.assistant_provider = provider
     app.state.access = access
     app.state.metrics = metrics
-    app.state.data_folder = None
+    app.state.data_folder = lambda: provider.data_folder
     add_api(app)
     if not access.required:
         app.add_middleware(LoopbackOnly, origins=settings.cors_origins)
@@ -104,7 +104,7 @@ def _is_origin(text: str) -> bool:
 
 
 class _Provider:
-    """Hands out the assistant, which is there from start-up to shutdown."""
+    """Hands out the assistant, which is there from start-up to shutdown, and the data folder, if it opened one."""
 
     def __init__(self, settings: Settings, assistant: Assistant | None, access: Access, metrics: Metrics) -> None:
         self._settings = settings
@@ -112,6 +112,7 @@ class _Provider:
         self._assistant = assistant
         self._access = access
         self._metrics = metrics
+        self.data_folder: DataFolder | None = None
 
     def __call__(self) -> Assistant:
         if self._assistant is None:
@@ -119,18 +120,19 @@ class _Provider:
         return self._assistant
 
     @asynccontextmanager
-    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._access.aclose)
             assistant = self._given
             if assistant is None:
                 assistant = await stack.enter_async_context(_open(self._settings))
-                app.state.data_folder = await asyncio.to_thread(DataFolder, self._settings.data_dir)
+                self.data_folder = await asyncio.to_thread(DataFolder, self._settings.data_dir)
             assistant.watch = self._watch(stack)
             self._assistant = assistant
             yield
             assistant.watch = None
         self._assistant = self._given
+        self.data_folder = None
 
     def _watch(self, stack: AsyncExitStack) -> TurnWatch:
         tracing = open_tracing(self._settings.otlp_endpoint, version=VERSION)

@@ -82,7 +82,8 @@ async def test_opens_and_closes_an_assistant_of_its_own(settings: Settings) -> N
     with pytest.raises(RuntimeError, match="lifespan"):
         app.state.assistant_provider()
     async with serving(app) as (url, _), httpx.AsyncClient() as client:
-        assert (await client.get(f"{url}/health/ready")).json()["status"] == "ready"
+        ready = (await client.get(f"{url}/health/ready")).json()
+        assert (ready["status"], ready["checks"].keys()) == ("ready", {"documents", "conversations", "data folder"})
         assert app.state.assistant_provider() is app.state.assistant_provider()
     with pytest.raises(RuntimeError, match="lifespan"):
         app.state.assistant_provider()

@@ -30,8 +30,8 @@ def _access(request: Request) -> Access:
 
 
 def _data_folder(request: Request) -> DataFolder | None:
-    folder: DataFolder | None = request.app.state.data_folder
-    return folder
+    provide: Callable[[], DataFolder | None] = request.app.state.data_folder
+    return provide()
 
 
 def _identity(request: Request) -> Identity:
