@@ -1,5 +1,6 @@
 """The connections of a process to its database: so many and no more, and a plain error where all stay in use."""
 
+import logging
 from typing import Any
 
 from sqlalchemy.exc import TimeoutError as NoneFree
@@ -31,6 +32,10 @@ class Pool(AsyncAdaptedQueuePool):
             return super().connect()
         except NoneFree as error:
             raise DatabaseBusy("Too much is being asked at this moment. Please try again in a few seconds.") from error
+
+
+# SQLAlchemy names a pool's logger after its class, and this one would tell as much as our own modules do.
+logging.getLogger(f"{Pool.__module__}.{Pool.__qualname__}").setLevel(logging.WARNING)
 
 
 def pool_of(connections: int, wait: float) -> dict[str, Any]:
