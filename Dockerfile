@@ -21,6 +21,6 @@ VOLUME /data
 EXPOSE 7860
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", \
-    "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/health/ready', timeout=4)"]
+    "import urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:7860/health/ready', timeout=4)"]
 ENTRYPOINT ["python", "-m", "ui"]
 CMD ["serve", "--ingest-articles"]

@@ -225,7 +225,7 @@ async def _open_nodes(
     if guarded is not None:
         stack.push_async_callback(guarded.aclose)
     # The exact token table comes from OpenAI's own storage: asked only by those who talk to OpenAI anyway.
-    counter = TokenCounter(settings.model, fetch=guarded is not None and settings.openai_base_url is None)
+    counter = TokenCounter(settings.model, fetch=guarded is not None and not settings.openai_base_url)
     budget = settings.model_context_tokens - settings.model_answer_tokens - tool_tokens(tools)
     next_steps = NextSteps(stores.recommender, lacking=stores.lacking)
     stack.push_async_callback(next_steps.aclose)
