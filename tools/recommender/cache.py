@@ -5,7 +5,6 @@ also one that is being made from what was known before: `generation` changes, an
 """
 
 import json
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any, Protocol
 from cachetools import LRUCache
 from redis.exceptions import RedisError
 
-logger = logging.getLogger(__name__)
+from tools.sparing_log import SparingLog
 
 USERS = 20_000
 DAY = 86_400
@@ -64,18 +63,22 @@ class InProcess:
         self._clock = clock
 
     async def generation(self, user_id: str) -> int:
+        """A number that changes whenever the user's lists are dropped."""
         return self._generations.setdefault(user_id, self._latest)
 
     async def get(self, user_id: str, kind: str) -> Kept | None:
+        """A list that is kept and not too old."""
         held = self._lists.get(user_id, {}).get(kind)
         return held[0] if held and self._clock() < held[1] else None
 
     async def put(self, user_id: str, kind: str, kept: Kept, *, generation: int, seconds: float) -> None:
+        """Keep a list, unless the user's generation has changed since."""
         if generation == await self.generation(user_id):
             until = kept.made_at + seconds * KEPT_LONGER
             self._lists.setdefault(user_id, {})[kind] = (kept, until)
 
     async def drop(self, user_id: str) -> None:
+        """Forget every list of a user."""
         self._latest += 1
         self._generations[user_id] = self._latest
         self._lists.pop(user_id, None)
@@ -94,12 +97,15 @@ class InRedis:
     def __init__(self, client: Any, clock: Callable[[], float] = time.time) -> None:
         self._client = client
         self._clock = clock
+        self._silent = SparingLog()
 
     async def generation(self, user_id: str) -> int:
+        """A number that changes whenever the user's lists are dropped; 0 where Redis says nothing."""
         found = await self._answered(lambda: self._client.hget(_key(user_id), "generation"))
         return int(found or 0)
 
     async def get(self, user_id: str, kind: str) -> Kept | None:
+        """A list of the user's present generation that is not too old."""
         names = ["generation", f"list:{kind}"]
         generation, text = await self._answered(lambda: self._client.hmget(_key(user_id), names)) or (None, None)
         held = json.loads(text) if text else None
@@ -108,16 +114,19 @@ class InRedis:
         return Kept(held["made_at"], held["payload"])
 
     async def put(self, user_id: str, kind: str, kept: Kept, *, generation: int, seconds: float) -> None:
+        """Keep a list; one of an earlier generation is never served."""
         until = kept.made_at + seconds * KEPT_LONGER
         held = {"generation": generation, "made_at": kept.made_at, "until": until, "payload": kept.payload}
         await self._answered(lambda: self._client.hset(_key(user_id), f"list:{kind}", json.dumps(held)))
         await self._answered(lambda: self._client.expire(_key(user_id), DAY))
 
     async def drop(self, user_id: str) -> None:
+        """Forget every list of a user, at every process."""
         await self._answered(lambda: self._client.hincrby(_key(user_id), "generation", 1))
         await self._answered(lambda: self._client.expire(_key(user_id), DAY))
 
     async def aclose(self) -> None:
+        """Let go of the connections."""
         await self._client.aclose()
 
     async def _answered(self, ask: Callable[[], Awaitable[Any]]) -> Any:
@@ -125,7 +134,7 @@ class InRedis:
         try:
             return await ask()
         except RedisError as error:
-            logger.warning("The cache of lists does not answer, so lists are made anew: %s", error)
+            self._silent.warn("the cache of lists does not answer, so lists are made anew", error)
             return None
 
 

@@ -60,7 +60,9 @@ async def test_what_was_being_made_when_the_user_acted_is_not_kept(cache: ListCa
     assert (await cache.get(user, "movie")) == Kept(clock.now, {"new": True})
 
 
-async def test_a_cache_that_does_not_answer_is_like_an_empty_one(clock: Clock):
+async def test_a_cache_that_does_not_answer_is_like_an_empty_one_and_says_so_once(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         client = Redis.from_url(f"redis://127.0.0.1:{nobody.getsockname()[1]}", socket_connect_timeout=0.2)
@@ -69,3 +71,4 @@ async def test_a_cache_that_does_not_answer_is_like_an_empty_one(clock: Clock):
         await cache.put("u", "movie", Kept(clock.now, {}), generation=await cache.generation("u"), seconds=60)
         await cache.drop("u")
         await client.aclose()
+    assert caplog.messages == ["the cache of lists does not answer, so lists are made anew (ConnectionError)"]
