@@ -51,10 +51,12 @@ class Column:
     form: str = ""
 
     def as_json(self) -> dict[str, Any]:
+        """As a stored model keeps it."""
         return {"name": self.name, "kind": self.kind, "levels": list(self.levels), "form": self.form}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Column":
+        """The column that `as_json` wrote."""
         return cls(value["name"], value["kind"], tuple(value["levels"]), value["form"])
 
 

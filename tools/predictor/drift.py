@@ -27,6 +27,7 @@ class Drift:
 
     @property
     def noticed(self) -> bool:
+        """Whether it is more than chance, on enough cases."""
         return self.cases >= FEWEST and (abs(self.level) > ALARM or self.surprise > ALARM)
 
 

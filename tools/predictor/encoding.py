@@ -70,10 +70,12 @@ class Encoder:
             raise ModelFileInvalid(f"The model expects the column {missing[0]!r}, which these features do not have")
 
     def as_json(self) -> list[dict[str, Any]]:
+        """As a stored model keeps it."""
         return [column.as_json() for column in self.columns]
 
     @classmethod
     def from_json(cls, value: Sequence[dict[str, Any]]) -> "Encoder":
+        """The encoder that `as_json` wrote."""
         return cls(tuple(Column.from_json(one) for one in value))
 
 

@@ -32,6 +32,7 @@ class Figures:
     calibration_error: float
 
     def as_json(self) -> dict[str, float]:
+        """By the names that a report shows."""
         return {"auroc": self.auroc, "log_loss": self.log_loss, "calibration_error": self.calibration_error}
 
 
@@ -55,6 +56,7 @@ class PredictionReport:
     columns: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
+        """Only what JSON knows."""
         return {
             "rows": self.rows,
             "rows without a target": self.left_out,

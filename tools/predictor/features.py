@@ -40,11 +40,13 @@ class Asking:
 
     @classmethod
     def of(cls, text: str, at: datetime, channel: str) -> "Asking":
+        """A question as it is typed."""
         words = word_set(text)
         return cls(at.timestamp(), words, len(text), asks_for_person(text, words), channel)
 
     @classmethod
     def event(cls, event: Event) -> "Asking":
+        """A question as it was logged."""
         return cls(event.at, event.words, event.chars, event.wants_person, event.channel)
 
 

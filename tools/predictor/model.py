@@ -25,6 +25,7 @@ class Head:
 
     @property
     def width(self) -> float:
+        """Of the interval, from 0 to 1."""
         return self.high - self.low
 
 
@@ -38,6 +39,7 @@ class Asked:
 
     @property
     def user_id(self) -> str:
+        """Whose history it is."""
         return self.history.user_id
 
 

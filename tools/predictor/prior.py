@@ -74,6 +74,7 @@ class PriorModel:
         return Head(rate, *wilson(rate, weight))
 
     def as_json(self) -> dict[str, Any]:
+        """As a stored model keeps it."""
         return {
             "cases": {head: dict(of) for head, of in self.cases.items()},
             "positive": {head: dict(of) for head, of in self.positive.items()},
@@ -81,6 +82,7 @@ class PriorModel:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "PriorModel":
+        """The counts that `as_json` wrote."""
         return cls(value["cases"], value["positive"])
 
 

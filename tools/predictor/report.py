@@ -38,6 +38,7 @@ class Line:
     bins: tuple[tuple[float, float, float], ...]
 
     def as_json(self) -> dict[str, Any]:
+        """Only what JSON knows."""
         return asdict(self)
 
 

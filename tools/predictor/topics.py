@@ -50,10 +50,12 @@ class TopicModel:
         return {topic: (steps.get(topic, 0) + common * count) / whole for topic, count in self.topics.items()}
 
     def as_json(self) -> dict[str, Any]:
+        """As a stored model keeps it."""
         return {"topics": dict(self.topics), "steps": {last: dict(steps) for last, steps in self.steps.items()}}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "TopicModel":
+        """The counts that `as_json` wrote."""
         return cls(value["topics"], value["steps"])
 
 

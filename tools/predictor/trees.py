@@ -39,6 +39,7 @@ class Trees:
 
     @property
     def count(self) -> int:
+        """How many trees there are."""
         return len(self.starts)
 
     def scores(self, matrix: Floats) -> Floats:

@@ -49,6 +49,7 @@ class Prediction:
 
     @property
     def right(self) -> bool:
+        """Whether the best topic is the one that the text was labelled with."""
         return self.predicted == self.label
 
 

@@ -30,22 +30,32 @@ class Personalization(BaseModel):
 
 
 class Tags(BaseModel):
+    """The caller's tags."""
+
     tags: list[TagRead]
 
 
 class NewTag(BaseModel):
+    """A tag that the caller adds."""
+
     name: Name = Field(examples=["payments"])
 
 
 class NewTags(BaseModel):
+    """Tags that the caller adds together."""
+
     names: list[Name] = Field(min_length=1, max_length=MOST_TAGS)
 
 
 class TagIds(BaseModel):
+    """Tags that the caller removes together."""
+
     ids: list[Annotated[int, Field(ge=1, le=2**53)]] = Field(min_length=1, max_length=MOST_TAGS)
 
 
 class Deleted(BaseModel):
+    """How many were removed."""
+
     deleted: int
 
 
@@ -62,6 +72,8 @@ class NewInteraction(BaseModel):
 
 
 class InteractionRecorded(BaseModel):
+    """Whether the interaction counts."""
+
     recorded: bool = Field(description="False where learning is off, or the key was seen before")
 
 

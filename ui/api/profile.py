@@ -41,6 +41,8 @@ class PreferenceRead(_Value):
 
 
 class TagRead(_Value):
+    """A word from the taxonomy that the user is tagged with, and how sure that is."""
+
     id: int
     name: str
     manual: bool
@@ -52,6 +54,8 @@ class TagRead(_Value):
 
 
 class FactRead(_Value):
+    """What the user told of themselves."""
+
     slot: str
     value: str
     quote: str = Field(description="The user's own words")
@@ -60,16 +64,22 @@ class FactRead(_Value):
 
 
 class PersonaRead(_Value):
+    """A name for what the user prefers, and what it was given for."""
+
     name: str
     reasons: list[str]
 
 
 class MutedRead(_Value):
+    """What shall not be used of the user any more."""
+
     facet: str
     value: str
 
 
 class Counts(BaseModel):
+    """How much is held of the user."""
+
     interactions: int
     preferences: int
     tags: int
@@ -135,6 +145,8 @@ class EvidenceRead(_Value):
 
 
 class EvidenceList(BaseModel):
+    """What a preference or a fact rests on."""
+
     evidence: list[EvidenceRead]
 
 
@@ -147,11 +159,15 @@ class Rating(BaseModel):
 
 
 class Recorded(BaseModel):
+    """What was recorded, and what it taught."""
+
     recorded: int = Field(description="0 where learning is off, or the same request was recorded before")
     learned: list[EvidenceRead]
 
 
 class Switch(BaseModel):
+    """On or off."""
+
     on: StrictBool
 
 
@@ -163,6 +179,8 @@ class Mute(BaseModel):
 
 
 class Removed(BaseModel):
+    """What is gone."""
+
     removed: dict[str, int] = Field(description="Rows by table")
 
 

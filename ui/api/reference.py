@@ -28,6 +28,7 @@ def add_reference(app: FastAPI) -> None:
 
 @router.get("/docs")
 async def reference(request: Request) -> HTMLResponse:
+    """The page that shows and tries the API; it loads nothing from elsewhere."""
     root = request.scope.get("root_path", "")
     return get_swagger_ui_html(
         openapi_url=f"{root}{request.app.openapi_url}",

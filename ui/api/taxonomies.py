@@ -11,6 +11,8 @@ router = APIRouter(prefix="/api/v1/taxonomies", tags=["taxonomies"], dependencie
 
 
 class EntryRead(BaseModel):
+    """A word that users and articles can be tagged with."""
+
     model_config = ConfigDict(from_attributes=True)
 
     id: int
@@ -24,10 +26,14 @@ class EntryRead(BaseModel):
 
 
 class Entries(BaseModel):
+    """Every entry in use."""
+
     entries: list[EntryRead]
 
 
 class ByCategory(BaseModel):
+    """The entries in use, by category."""
+
     categories: dict[str, list[EntryRead]]
 
 
