@@ -26,6 +26,7 @@ from tools.background import Background
 from tools.doorways.deliveries import DeliveryStore
 from tools.identities.accounts import Account
 from tools.pool import DatabaseBusy
+from ui.bot_words import IN_PRIVATE, NOT_USED, NOT_YOURS, NOTHING_ASKED, THANKS, WENT_WRONG
 from ui.discord_bot.answer import NOBODY, DiscordAnswer, Send
 from ui.discord_bot.feedback import NotThisButton, RateButton, feedback
 from ui.harmless import neutral
@@ -36,15 +37,9 @@ log = logging.getLogger(__name__)
 
 THREAD_NAME_CHARS = 90
 WRITTEN = {discord.MessageType.default, discord.MessageType.reply}
-NOTHING_ASKED = "Ask me something, and I'll look it up in the documents."
-IN_PRIVATE = "I have answered you in a direct message."
 NO_DIRECT_MESSAGES = "I may not write to you directly; use `/ask` with `privately` instead."
 PRIVATE_ONLY = "Accounts are linked in private: use `/link`, or write to me directly."
-NOT_YOURS = "Only the person who asked can rate this answer."
-THANKS = "Thank you, noted."
-NOT_USED = "Noted: that is no longer used."
 STOPPED = "*This answer was stopped: I was shut down.*"
-WENT_WRONG = "Something went wrong on our side; please try again."
 
 
 @dataclass(frozen=True, slots=True)

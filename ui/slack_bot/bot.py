@@ -27,6 +27,7 @@ from tools.background import Background
 from tools.doorways.deliveries import DeliveryStore
 from tools.identities.accounts import Account
 from tools.pool import DatabaseBusy
+from ui.bot_words import IN_PRIVATE, NOT_USED, NOT_YOURS, NOTHING_ASKED, THANKS, WENT_WRONG
 from ui.harmless import neutral
 from ui.linking import Linking
 from ui.slack_bot.answer import FAILURES, SlackAnswer
@@ -40,14 +41,8 @@ Body = dict[str, Any]
 
 RETRIES_WHEN_LIMITED = 3
 SPOKEN = {None, "file_share", "thread_broadcast"}  # subtypes of messages that a person has just written
-IN_PRIVATE = "I have answered you in a direct message."
-NOTHING_ASKED = "Ask me something, and I'll look it up in the documents."
 PRIVATE_ONLY = "Accounts are linked in private: write that to me in a direct message."
-NOT_YOURS = "Only the person who asked can rate this answer."
-THANKS = "Thank you, noted."
-NOT_USED = "Noted: that is no longer used."
 STOPPED = "_This answer was stopped: I was shut down._"
-WENT_WRONG = "Something went wrong on our side; please try again."
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ from tests.ui.discord_bot.discord_double import (
 from tests.ui.until import quiet, until
 from tools.pool import DatabaseBusy
 from tools.profile.store import ProfileStore
-from ui.discord_bot.bot import IN_PRIVATE, NO_DIRECT_MESSAGES, NOT_YOURS, PRIVATE_ONLY, THANKS, DiscordBot
+from ui.bot_words import IN_PRIVATE, NOT_YOURS, THANKS
+from ui.discord_bot.bot import NO_DIRECT_MESSAGES, PRIVATE_ONLY, DiscordBot
 
 ASKED = f"<@{BOT}> How does escrow work?"
 SOURCES = "\n".join(

@@ -27,8 +27,9 @@ from tests.ui.slack_bot.slack_double import (
 from tests.ui.until import quiet, until
 from tools.pool import DatabaseBusy
 from tools.profile.store import ProfileStore
+from ui.bot_words import IN_PRIVATE, NOT_YOURS, THANKS
 from ui.slack_bot.blocks import FEEDBACK, PRIVATELY
-from ui.slack_bot.bot import IN_PRIVATE, NOT_YOURS, PRIVATE_ONLY, THANKS, SlackBot
+from ui.slack_bot.bot import PRIVATE_ONLY, SlackBot
 
 LINKED = DEFAULT_ANSWER.replace("[1]", "[[1]](https://help.example/article-1#section-1)").replace(
     "[2]", "[[2]](https://help.example/article-2#section-2)"
