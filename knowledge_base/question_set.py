@@ -60,7 +60,7 @@ def read_question_set(corpus: Path, queries: Path, qrels: Path) -> QuestionSet:
 
 def _documents(path: Path, odd: Counter[str]) -> dict[str, Document]:
     found: dict[str, Document] = {}
-    for place, row in _json_lines(path):
+    for place, row in json_lines(path):
         id, title = _text(row, "id", place), _text(row, "title", place, default="")
         text = _text(row, "text", place, default="")
         if id in found:
@@ -98,7 +98,7 @@ def _judgments(path: Path, documents: Mapping[str, Document], odd: Counter[str])
 
 def _questions(path: Path, judged: Mapping[str, Mapping[str, float]], odd: Counter[str]) -> list[Question]:
     found: dict[str, Question] = {}
-    for place, row in _json_lines(path):
+    for place, row in json_lines(path):
         id, text = _text(row, "id", place), _text(row, "text", place)
         if id in found:
             odd["questions given twice, of which the first counts"] += 1
@@ -124,8 +124,8 @@ def _history(row: dict[str, Any], place: str) -> Iterator[Utterance]:
         yield Utterance(_ROLES[role], _text(one, "text", place))
 
 
-def _json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each line's place, for messages, and its object."""
+def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each line's place, for messages, and its object. Raises QuestionSetInvalid."""
     for number, line in _lines(path):
         place = f"{path}, line {number}"
         try:

@@ -20,6 +20,7 @@ from knowledge_base.embeddings import Embedder, Vectors
 from knowledge_base.errors import QuestionSetInvalid
 from knowledge_base.evaluation import Remembering
 from knowledge_base.metrics import auroc, calibration_error
+from knowledge_base.question_set import json_lines
 from tools.profile.topics import Topic, TopicModel, fit_topics, texts_of
 
 NO_TOPIC = "oos"
@@ -134,25 +135,13 @@ def evaluate_topics(
 
 def read_labelled(path: Path) -> tuple[Labelled, ...]:
     """The lines of a file. Raises QuestionSetInvalid when it is missing, broken or empty."""
-    try:
-        lines = path.read_text("utf-8-sig").split("\n")
-    except FileNotFoundError as error:
-        raise QuestionSetInvalid(f"{path} does not exist. {EXPECTED}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise QuestionSetInvalid(f"{path} cannot be read as UTF-8 text ({error}). {EXPECTED}") from error
-    found = tuple(_labelled(line, f"{path}, line {at}") for at, line in enumerate(lines, 1) if line.strip())
+    found = tuple(_labelled(row, place) for place, row in json_lines(path))
     if not found:
         raise QuestionSetInvalid(f"{path} is empty. {EXPECTED}")
     return found
 
 
-def _labelled(line: str, place: str) -> Labelled:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise QuestionSetInvalid(f"{place}: this is no JSON ({error}). {EXPECTED}") from error
-    if not isinstance(row, dict):
-        raise QuestionSetInvalid(f"{place}: got {type(row).__name__}. {EXPECTED}")
+def _labelled(row: Mapping[str, Any], place: str) -> Labelled:
     for name in ("text", "label"):
         if not isinstance(row.get(name), str) or not row[name].strip():
             raise QuestionSetInvalid(f"{place}: {name!r} is {row.get(name)!r}. {EXPECTED}")

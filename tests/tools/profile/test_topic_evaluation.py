@@ -82,7 +82,7 @@ def test_too_few_examples_and_unknown_labels_are_named_as_problems(files: tuple[
     [
         ("", "is empty"),
         ("no json\n", "line 1"),
-        ('{"text": "a", "label": "b"}\n[1]\n', "line 2: got list"),
+        ('{"text": "a", "label": "b"}\n[1]\n', "line 2: expected a JSON object, got list"),
         ('{"text": "a"}\n', "'label' is None"),
         ('{"text": "  ", "label": "b"}\n', "'text'"),
         ('{"text": "a", "label": "oos"}\n', "no text with a topic"),
@@ -98,7 +98,7 @@ def test_a_file_that_is_no_text_or_missing_is_told(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(QuestionSetInvalid, match="UTF-8"):
         read_labelled(tmp_path / "bytes")
-    with pytest.raises(QuestionSetInvalid, match="does not exist"):
+    with pytest.raises(QuestionSetInvalid, match=r"Cannot read .*nothing: No such file"):
         read_labelled(tmp_path / "nothing")
 
 
