@@ -19,7 +19,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 
 from agent.errors import ConversationNotFound, EmptyMessage, MessageNotText, MessageTooLong, TurnFailed
-from agent.events import Event, Failed, NoticeCode, Replied, Reply, TurnStarted
+from agent.events import WENT_WRONG, Event, Failed, NoticeCode, Replied, Reply, TurnStarted
 from agent.graph import Graph
 from agent.in_order import InOrder
 from agent.nodes import TurnNodes
@@ -196,7 +196,7 @@ class Assistant:
         except Exception:  # the boundary: a doorway gets an event, the log gets the reason
             log.exception("turn %s failed", context.message_id)
             await self._keep(context, "failed")
-            yield Failed(code="internal", message="Something went wrong on our side; please try again.", retryable=True)
+            yield WENT_WRONG
 
     async def _context(self, turn: Turn) -> TurnContext:
         last, learning = None, turn.learning

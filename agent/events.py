@@ -14,6 +14,7 @@ from tools.receipts import Learnt, Used
 from tools.sources import Source
 
 __all__ = [
+    "WENT_WRONG",
     "Event",
     "Failed",
     "Learnt",
@@ -122,6 +123,9 @@ class Failed(_Value):
     message: str
     retryable: bool = False
 
+
+WENT_WRONG = Failed(code="internal", message="Something went wrong on our side; please try again.", retryable=True)
+"""What every doorway tells where a turn broke for a reason that is only fit for the log."""
 
 Event = Annotated[
     TurnStarted | ToolStarted | ToolFinished | SourcesFound | Token | Notice | ProfileUpdated | Replied | Failed,

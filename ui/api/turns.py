@@ -9,7 +9,7 @@ from fastapi import Request
 
 from agent.assistant import Assistant, Turn
 from agent.errors import TurnFailed, TurnRejected
-from agent.events import Event, Failed, Reply
+from agent.events import WENT_WRONG, Event, Failed, Reply
 from knowledge_base.errors import AttuneError
 from ui.api.access import Access
 from ui.api.problems import ProblemError
@@ -46,7 +46,7 @@ async def _safely(assistant: Assistant, turn: Turn, seconds: float) -> AsyncGene
         yield Failed(code="unavailable", message=str(error), retryable=True)
     except Exception:  # the boundary: the caller gets an event, the log gets the reason
         log.exception("a streamed turn failed")
-        yield Failed(code="internal", message="Something went wrong on our side; please try again.", retryable=True)
+        yield WENT_WRONG
 
 
 async def _until(events: AsyncGenerator[Event], deadline: float) -> AsyncIterator[Event]:

@@ -21,12 +21,12 @@ from discord.utils import MISSING
 
 from agent.assistant import Assistant
 from agent.errors import ConversationNotFound, TurnRejected
-from agent.events import Event, Failed, Replied, Reply, Token, ToolStarted
+from agent.events import WENT_WRONG, Event, Failed, Replied, Reply, Token, ToolStarted
 from tools.background import Background
 from tools.doorways.deliveries import DeliveryStore
 from tools.identities.accounts import Account
 from tools.pool import DatabaseBusy
-from ui.bot_words import IN_PRIVATE, NOT_USED, NOT_YOURS, NOTHING_ASKED, THANKS, WENT_WRONG
+from ui.bot_words import IN_PRIVATE, NOT_USED, NOT_YOURS, NOTHING_ASKED, THANKS
 from ui.discord_bot.answer import NOBODY, DiscordAnswer, Send
 from ui.discord_bot.feedback import NotThisButton, RateButton, feedback
 from ui.harmless import neutral
@@ -218,7 +218,7 @@ class DiscordBot(discord.Client):
             raise
         except Exception:  # the boundary: the reader gets a sentence, the log the reason
             log.exception("a turn failed")
-            await answer.finish(WENT_WRONG)
+            await answer.finish(WENT_WRONG.message)
             return False
 
 
@@ -237,7 +237,7 @@ async def _render(events: AsyncGenerator[Event], answer: DiscordAnswer, *, publi
                 return False
             case _:
                 pass
-    await answer.finish(WENT_WRONG)
+    await answer.finish(WENT_WRONG.message)
     return False
 
 

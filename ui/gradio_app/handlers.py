@@ -13,7 +13,7 @@ import gradio as gr
 
 from agent.assistant import Assistant, Exchange, Turn
 from agent.errors import ConversationNotFound, TurnRejected
-from agent.events import Failed, Learnt, Replied
+from agent.events import WENT_WRONG, Learnt, Replied
 from knowledge_base.errors import AttuneError
 from tools.learning import learnt
 from tools.pool import DatabaseBusy
@@ -29,7 +29,6 @@ CHANNEL = "web"
 PAUSE = 0.05  # seconds between two changes of the page while an answer streams
 SHOWN = 30  # exchanges of a conversation that are drawn when it is opened
 LISTED = 100  # conversations in the sidebar
-BROKE = Failed(code="internal", message="Something went wrong on our side.", retryable=True)
 OFF = "off"  # what the browser sends when nothing shall be learned from a conversation that begins
 GONE = "This conversation is no longer there. Start a new one, or choose another."
 STARTING = "The assistant is not ready yet. This usually takes a few seconds."
@@ -223,7 +222,7 @@ class Handlers:
         except ConversationNotFound:
             exchanges = []
         kept = [exchange.reply for exchange in exchanges if exchange.message_id == shown.message_id]
-        return shown.after(Replied(reply=kept[-1]) if kept else BROKE)
+        return shown.after(Replied(reply=kept[-1]) if kept else WENT_WRONG)
 
     # Around an answer
 

@@ -22,12 +22,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.assistant import Assistant
 from agent.errors import ConversationNotFound, TurnRejected
-from agent.events import Event, Failed, Replied, Reply, SourcesFound, Token, ToolFinished, ToolStarted
+from agent.events import WENT_WRONG, Event, Failed, Replied, Reply, SourcesFound, Token, ToolFinished, ToolStarted
 from tools.background import Background
 from tools.doorways.deliveries import DeliveryStore
 from tools.identities.accounts import Account
 from tools.pool import DatabaseBusy
-from ui.bot_words import IN_PRIVATE, NOT_USED, NOT_YOURS, NOTHING_ASKED, THANKS, WENT_WRONG
+from ui.bot_words import IN_PRIVATE, NOT_USED, NOT_YOURS, NOTHING_ASKED, THANKS
 from ui.harmless import neutral
 from ui.linking import Linking
 from ui.slack_bot.answer import FAILURES, SlackAnswer
@@ -203,7 +203,7 @@ class SlackBot:
             raise
         except Exception:  # the boundary: the reader gets a sentence, the log the reason
             log.exception("a turn failed")
-            await answer.finish(WENT_WRONG, [])
+            await answer.finish(WENT_WRONG.message, [])
             return False
 
     async def _render(self, events: AsyncGenerator[Event], answer: SlackAnswer, message: Message) -> bool:
@@ -229,7 +229,7 @@ class SlackBot:
                     return False
                 case _:
                     pass
-        await answer.finish(WENT_WRONG, [])
+        await answer.finish(WENT_WRONG.message, [])
         return False
 
     async def _finish(self, answer: SlackAnswer, reply: Reply, message: Message) -> None:
