@@ -128,13 +128,14 @@ async def open_database(url: str, *, connections: int = CONNECTIONS, wait: float
     A server may have been restarted since a connection was last used, a file can't: only the server is asked first.
     Where all `connections` are in use for `wait` seconds, who wants one gets DatabaseBusy.
     """
-    pool = pool_of(connections, wait)
+    # hide_parameters: what people wrote stands in statements' values, and has no place in an error that is logged.
+    options = {"hide_parameters": True, **pool_of(connections, wait)}
     if url.startswith("sqlite"):
-        engine = create_async_engine(url, connect_args={"async_creator_fn": sqlite_trips.connect}, **pool)
+        engine = create_async_engine(url, connect_args={"async_creator_fn": sqlite_trips.connect}, **options)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         _OneWriter().watch(engine.sync_engine)
     else:
-        engine = create_async_engine(url, pool_pre_ping=True, **pool)
+        engine = create_async_engine(url, pool_pre_ping=True, **options)
     try:
         await _migrate(engine)
         yield engine

@@ -11,6 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.tools.conftest import on_postgres
@@ -104,3 +105,11 @@ async def test_opening_again_keeps_what_was_there(tmp_path: Path):
             count = (await connection.exec_driver_sql("SELECT count(*) FROM alembic_version")).scalar()
             mode = (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar()
     assert (count, mode) == (1, "wal")
+
+
+async def test_an_error_does_not_repeat_what_people_wrote(engine: AsyncEngine):
+    with pytest.raises(DBAPIError) as raised:
+        async with engine.begin() as connection:
+            await connection.execute(text("INSERT INTO nowhere VALUES (:said)"), {"said": "my secret question"})
+    assert "nowhere" in str(raised.value)
+    assert "my secret question" not in str(raised.value)
