@@ -14,6 +14,7 @@ from knowledge_base.errors import AttuneError
 from tools.breaker import CircuitBreaker
 from tools.predictor.errors import NotReady
 from tools.predictor.model import Asked, Foreseen, Rung, checked
+from tools.sparing_log import SparingLog
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,20 @@ class Ladder:
         rungs: The best first.
         deadline: Seconds for all rungs together in a turn.
         failures: Failures in a row after which a rung is left alone, for `cooldown` seconds.
+        lacking: Told of rungs that came too late, as overload makes them.
     """
 
     def __init__(
-        self, rungs: Sequence[Rung], *, deadline: float = DEADLINE, failures: int = FAILURES, cooldown: float = COOLDOWN
+        self,
+        rungs: Sequence[Rung],
+        *,
+        deadline: float = DEADLINE,
+        failures: int = FAILURES,
+        cooldown: float = COOLDOWN,
+        lacking: SparingLog | None = None,
     ) -> None:
         self._deadline = deadline
+        self._lacking = lacking or SparingLog()
         self._steps = [_Step(rung, CircuitBreaker(failures=failures, cooldown=cooldown)) for rung in rungs]
 
     async def predict(self, asked: Sequence[Asked], *, deadline: float | None = None) -> list[Foreseen] | None:
@@ -76,20 +85,23 @@ class Ladder:
             step.breaker.dropped()
             notes.append(f"{step.rung.source}: {error}")
         except AttuneError as error:
-            self._failed(step, notes, str(error))
+            log.warning("the %s predictor was passed over: %s", step.rung.source, error)
+            _failed(step, notes, str(error))
         except TimeoutError:
-            self._failed(step, notes, f"no answer within {seconds * 1000:.0f} ms")
-        except Exception as error:  # noqa: BLE001  a rung is foreign code to a turn: whatever it raises, the turn goes on
-            self._failed(step, notes, f"{type(error).__name__}: {error}")
+            self._lacking.warn(f"the {step.rung.source} predictor was passed over: no answer in time")
+            _failed(step, notes, f"no answer within {seconds * 1000:.0f} ms")
+        except Exception as error:
+            log.warning("the %s predictor was passed over", step.rung.source, exc_info=error)
+            _failed(step, notes, f"{type(error).__name__}: {error}")
         else:
             step.breaker.succeeded()
             return found
         return None
 
-    def _failed(self, step: _Step, notes: list[str], why: str) -> None:
-        step.breaker.failed()
-        log.warning("the %s predictor was passed over: %s", step.rung.source, why)
-        notes.append(f"{step.rung.source}: {why}")
+
+def _failed(step: _Step, notes: list[str], why: str) -> None:
+    step.breaker.failed()
+    notes.append(f"{step.rung.source}: {why}")
 
 
 async def _within(seconds: float, work: Coroutine[Any, Any, list[Foreseen]]) -> list[Foreseen]:

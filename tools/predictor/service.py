@@ -114,9 +114,9 @@ class Predictor:
         self._log = PredictionLog(engine)
         self._folder = ModelFolder(models)
         self._rungs, self._prior, self._local = tuple(rungs), PriorRung(), LocalRung()
-        self._ladder = Ladder([*self._rungs, self._local, self._prior], deadline=deadline)
         self._deadline, self._fewest, self._taxonomy = deadline, fewest, taxonomy
         self._lacking = lacking or SparingLog()
+        self._ladder = Ladder([*self._rungs, self._local, self._prior], deadline=deadline, lacking=self._lacking)
         self._background = Background(self._lacking.warn)
         self._unwritten: list[Logged] = []
         self._writing: asyncio.TimerHandle | None = None

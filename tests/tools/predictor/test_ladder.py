@@ -44,7 +44,6 @@ class Faulty:
 @pytest.mark.parametrize(
     ("does", "says"),
     [
-        ("hang", "no answer within"),
         (RuntimeError("boom"), "RuntimeError: boom"),
         (KeyError("user"), "KeyError"),
         ("nan", "between 0 and 1, got nan"),
@@ -62,6 +61,18 @@ async def test_a_rung_at_fault_is_passed_over_in_time(does: object, says: str, c
     assert found[0].source == "prior"
     assert says in caplog.text
     assert says in found[0].notes[0]
+
+
+async def test_rungs_that_come_too_late_share_one_line_of_the_log(caplog: pytest.LogCaptureFixture):
+    ladder = Ladder([Faulty("hang"), PriorRung()], deadline=0.1)
+    for _ in range(2):
+        began = time.perf_counter()
+        found = await ladder.predict(ASKED)
+        assert time.perf_counter() - began < 1
+        assert found is not None
+        assert found[0].source == "prior"
+        assert "local: no answer within" in found[0].notes[0]
+    assert caplog.messages == ["the local predictor was passed over: no answer in time"]
 
 
 async def test_a_good_rung_is_used(caplog: pytest.LogCaptureFixture):
