@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
-from agent.relevance import Candidate, terms
+from agent.candidates import Candidate
+from agent.terms import terms
 from knowledge_base.passage import Utterance
 
 OTHER_QUESTION = 0.7  # how much less likely a sentence is below a question that was not asked

@@ -8,9 +8,9 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
 
 from agent.citations import cited, without_markers
-from agent.compose import follow_ups
 from agent.events import Reply, Used
 from agent.extractive import MODEL_NAME
+from agent.next_questions import follow_ups
 from agent.quotes import quote
 from knowledge_base.passage import Utterance
 from tools.conversations import StoredExchange

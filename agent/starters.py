@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agent.compose import as_question
+from agent.next_questions import as_question
 from knowledge_base.store import Outline
 
 STARTERS = 4

@@ -27,25 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from agent.candidates import Candidate, candidates
 from agent.clauses import clauses
 from agent.compose import compose
 from agent.evaluation import PASSAGES, THREADS, token_scores, tokens
-from agent.relevance import (
-    AROUND,
-    CLAUSE,
-    FEATURES,
-    TREES,
-    Candidate,
-    Floats,
-    Places,
-    Ranker,
-    Reading,
-    Trees,
-    beside,
-    candidates,
-    nearest,
-    relevance,
-)
+from agent.relevance import AROUND, TREES, Ranker, beside, nearest, relevance
+from agent.relevance_features import CLAUSE, FEATURES, Floats, Places, Reading
+from agent.relevance_trees import Trees
 from knowledge_base.embeddings import MiniLmEmbedder
 from knowledge_base.evaluation import retriever_over
 from knowledge_base.question_set import Question, QuestionSet, read_question_set
@@ -253,7 +241,7 @@ def fit(examples: Sequence[tuple[Floats, Floats]], settings: dict[str, Any]) -> 
 
 
 def exported(model: HistGradientBoostingClassifier) -> Exported:
-    """The model's trees as the arguments of agent.relevance.Trees."""
+    """The model's trees as the arguments of agent.relevance_trees.Trees."""
     columns: dict[str, list[Any]] = {"roots": [], "feature": [], "threshold": [], "right": [], "value": []}
     for (predictor,) in model._predictors:  # (scikit-learn has no public way to read its trees)
         columns["roots"].append(len(columns["right"]))

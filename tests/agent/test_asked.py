@@ -8,9 +8,10 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from agent.asked import asks, stands_alone, weighed, words
+from agent.candidates import Candidate, candidates
 from agent.clauses import clauses
 from agent.compose import compose
-from agent.relevance import Candidate, Floats, candidates
+from agent.relevance_features import Floats
 from knowledge_base.passage import Utterance
 from tools.sources import Found, Source
 

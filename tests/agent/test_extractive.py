@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langchain_core.tools import tool
 
 from agent.extractive import CHUNK_CHARS, MODEL_NAME, SEARCH, SEARCH_FAILED, ExtractiveChatModel
-from tests.agent.test_compose import found, source
+from tests.agent.quoting import found, source
 
 QUESTION = HumanMessage("How many days does the client have to approve the work?")
 TEXT = "The client has 7 days to approve the work."

@@ -1,37 +1,17 @@
-"""Which units are likely part of an answer, by features and fitted trees."""
+"""Which units are likely part of an answer."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.candidates import candidates
 from agent.clauses import clauses
-from agent.relevance import (
-    AROUND,
-    CLAUSE,
-    FEATURES,
-    Floats,
-    Reading,
-    Trees,
-    around,
-    candidates,
-    relevance,
-    stem,
-    terms,
-)
+from agent.relevance import AROUND, around, relevance
+from agent.relevance_features import Floats
 from knowledge_base.passage import Utterance
-from tests.agent.test_compose import source
-
-ESCROW = source(
-    "Escrow holds the client's money.\n\n## When is money released?\n\nThe client has 7 days to approve the work. "
-    "If the client does nothing, the money is released automatically.\n\n## Limits\n\nA milestone is at least 50 euros."
-)
-OTHER = source("Pigeons fly home. They find the way by the sun.", 2, "b.md", "Pigeons", "Pigeons")
-
-
-def column(name: str, question: str, history: tuple[Utterance, ...] = ()) -> list[float]:
-    rows = Reading(question, history, candidates([ESCROW, OTHER])).features()
-    return [float(value) for value in rows[:, FEATURES.index(name)]]
+from tests.agent.quoting import source
+from tests.agent.test_relevance_features import ESCROW, OTHER, text
 
 
 def best(question: str, history: tuple[Utterance, ...] = ()) -> str:
@@ -42,15 +22,6 @@ def best(question: str, history: tuple[Utterance, ...] = ()) -> str:
 def most_likely(question: str, history: tuple[Utterance, ...] = ()) -> Floats:
     """The probability of the likeliest clause of each candidate."""
     return np.array([some.max() for some in relevance(question, history, candidates([ESCROW, OTHER]))])
-
-
-def test_headings_are_no_candidates_but_known_to_what_stands_below_them():
-    assert [(one.heading, one.position) for one in candidates([ESCROW])] == [
-        ("Escrow", 0),
-        ("When is money released?", 0),
-        ("When is money released?", 1),
-        ("Limits", 0),
-    ]
 
 
 def test_the_answer_to_a_plain_question_is_the_likeliest():
@@ -71,51 +42,18 @@ def test_what_was_said_before_tells_what_a_short_question_is_about():
     assert "sun" in best("And how do they find it?", talk)
 
 
-def test_features_know_the_place_of_the_last_answer():
-    talk = (Utterance("user", "How long?"), Utterance("assistant", "The client has 7 days to approve the work."))
-    distance = column("distance from last answer", "And then?", talk)
-    assert distance[1:4] == [0, 1, 2]
-    assert distance[4] < 0
-
-
-def test_features_know_the_document_that_the_conversation_is_about():
-    shares = column("utterances in document", "Do pigeons fly home?")
-    assert shares[4] == max(shares) > shares[0]
-
-
-@pytest.mark.parametrize(("one", "other"), [("payments", "pay"), ("released", "release"), ("invoices", "invoice")])
-def test_forms_of_a_word_share_a_stem(one, other):
-    assert stem(one) == stem(other)
-
-
-def test_stop_words_are_no_terms():
-    assert terms("What is the fee of a refund?") == {stem("fee"), stem("refund")}
-
-
 def test_nothing_given_is_nothing_likely():
     assert relevance("Anything?", (), []) == []
 
 
-words = st.sampled_from(["client", "money", "days", "Pigeons.", "## Sun\n\n", "- item\n", "?", "yes", "7", "é", "\n\n"])
-text = st.lists(words, max_size=25).map(" ".join)
-
-
 @given(text, text, st.lists(text, max_size=3))
-def test_features_are_finite_and_probabilities_are_probabilities(question, said, texts):
-    sources = [source(one, number, f"{number % 2}.md") for number, one in enumerate(texts, 1)]
-    possible = candidates(sources)
-    history = (Utterance("user", said), Utterance("assistant", question))
-    likely = relevance(question, history, possible)
+def test_probabilities_are_probabilities(question, said, texts):
+    possible = candidates([source(one, number, f"{number % 2}.md") for number, one in enumerate(texts, 1)])
+    likely = relevance(question, (Utterance("user", said), Utterance("assistant", question)), possible)
     assert [len(some) for some in likely] == [len(clauses(one.unit)) for one in possible]
     assert all(0 <= p <= 1 for some in likely for p in some)
     if possible:
-        rows = Reading(question, history, possible).features()
-        assert rows.shape == (len(possible), len(FEATURES))
-        assert np.isfinite(rows).all()
         assert np.isfinite(around(np.array([some.max() for some in likely]), possible)).all()
-        owner, of_clauses = Reading(question, history, possible).clause_features(range(len(possible)))
-        assert of_clauses.shape == (sum(map(len, likely)), len(CLAUSE)) == (len(owner), len(CLAUSE))
-        assert np.isfinite(of_clauses).all()
 
 
 def test_what_surrounds_a_candidate_is_that_of_its_own_section():
@@ -125,16 +63,3 @@ def test_what_surrounds_a_candidate_is_that_of_its_own_section():
     assert rows[2, AROUND.index("likely after")] == 0.0
     assert rows[1, AROUND.index("likely under heading")] == pytest.approx(0.8, abs=1e-4)
     assert rows[2, AROUND.index("place")] == 0
-
-
-def test_trees_add_up_to_log_odds():
-    trees = Trees(
-        base=-1.0,
-        roots=[0, 3],
-        feature=[1, 0, 0, 0],
-        threshold=[0.5, 0, 0, 0],
-        right=[2, 1, 2, 3],
-        value=[0, -2.0, 3.0, 1.0],
-    )
-    odds = np.array([-1 - 2 + 1, -1 + 3 + 1])
-    np.testing.assert_allclose(trees.predict(np.array([[9, 0.5], [9, 0.6]])), 1 / (1 + np.exp(-odds)))

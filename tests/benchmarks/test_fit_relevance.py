@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from agent.relevance import Trees
+from agent.relevance_trees import Trees
 from benchmarks.fit_relevance import FIRST, PARTS, exported, make_example, parts
 from knowledge_base.question_set import Question
-from tests.agent.test_compose import found, source
+from tests.agent.quoting import found, source
 
 QUESTION = Question("q", "How long?", (), {"a.md": 1.0}, "The client has 7 days, or it is released.")
 
