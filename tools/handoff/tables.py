@@ -1,4 +1,4 @@
-"""The embedded queue: a row per hand-off, whose id is the ticket."""
+"""The embedded queue: a row per hand-off; `ticket` is what the user was told."""
 
 from sqlalchemy import JSON, Column, Index, String, Table, Text
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,7 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.tools.handoff.ticket_system import TicketSystem
 from tools.database import now
 from tools.handoff import desk as desk_module
-from tools.handoff.desk import GIVEN_UP_AFTER, LEASE, AppriseQueue, Handoff, HandoffDesk, Ticket, WebhookQueue
+from tools.handoff.desk import (
+    GIVEN_UP_AFTER,
+    LEASE,
+    AppriseQueue,
+    Handoff,
+    HandoffDesk,
+    Ticket,
+    WebhookQueue,
+    reference,
+)
 from tools.handoff.packet import Said, packet
 from tools.profile.store import ProfileStore
 
@@ -55,14 +66,21 @@ def test_a_packet_says_what_was_tried_and_what_it_rested_on():
     assert PACKET.sources == ("Refunds",)
 
 
-async def test_the_embedded_queue_gives_its_row_as_ticket(engine: AsyncEngine):
+async def test_the_embedded_queue_gives_a_reference_that_finds_its_row(engine: AsyncEngine):
     desk = HandoffDesk(engine)
     ticket = await desk.hand_off(HANDOFF)
     (row,) = await desk.of_user("ann")
-    assert ticket.ticket == row["id"] == row["ticket"]
-    assert row["id"] in ticket.words
+    assert ticket.ticket == row["ticket"] == reference(row["id"])
+    assert row["ticket"] in ticket.words
     assert row["packet"]["sources"] == ["Refunds"]
     assert await desk.of_user("bob") == []
+
+
+def test_a_reference_can_be_read_out_and_tells_hand_offs_apart():
+    references = {reference(uuid4().hex) for _ in range(500)}
+    assert len(references) == 500
+    assert all(re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", one) for one in references)
+    assert reference("0" * 32) == reference("f" * 22 + "0" * 10)
 
 
 async def test_a_webhook_returns_the_ticket(engine: AsyncEngine, system: tuple[TicketSystem, str]):
