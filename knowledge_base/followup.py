@@ -2,7 +2,7 @@
 
 No model is called. A question continues the conversation when its words point back ("and for teams?", "why?"), or when
 what it finds alone is no better than what the conversation is about. It starts a new subject when it finds something
-good on its own, far from that.
+good on its own, far from that, or when it can be understood alone and its own answer is clear.
 """
 
 import math
@@ -19,6 +19,8 @@ MAX_UTTERANCE_CHARS = 1_000
 MAX_QUERY_CHARS = 400
 SHORT_WORDS = 4
 COMPLETE_WORDS = 2  # content words of a question that has a subject of its own
+CLEAR_LEAD = 0.15  # of a question's own document over that of the conversation, from which it may be another subject
+CLEAR_ANSWER = 0.7  # the confidence of such a question alone from which it is one
 
 _MARKER = re.compile(r"\s*\[\^?\d+(?:\s*[,-]\s*\d+)*\]")
 _POINTS_BACK = re.compile(
@@ -32,6 +34,8 @@ _OPENS_AS_REPLY = re.compile(
     r"even if|only if|except|instead|i do|i don.?t|i did|i didn.?t|i have|i haven.?t|i am|i.m|for (?!example))\b",
     re.IGNORECASE,
 )
+_ASKS_AMOUNT = re.compile(r"\W*how (?:much|long|many|often)\b", re.IGNORECASE)
+_ASKS_WHICH = re.compile(r"\W*(?:what|which) (?:\w+ )+(?:is|are) there\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Signals:
     `lead`: how much better the question alone scores its best document than the document that the conversation is
     about. `overlap`: the share of the question's words, by rarity, that were said before. `nearness`: the highest
     cosine to anything said before. `own`: the best cosine that the question alone reaches. `reply`: whether it opens
-    like a reply; `short`: whether it has at most four words; `complete`: whether it can be understood alone.
+    like a reply; `short`: whether it has at most four words and no subject; `complete`: whether it can be understood
+    alone; `named`: whether it asks which of something there are.
     """
 
     lead: float
@@ -51,6 +56,7 @@ class Signals:
     reply: bool
     short: bool
     complete: bool
+    named: bool = False
 
 
 # A logistic model of a new subject, fitted by benchmarks/fit_search.py on conversations that stay on a subject, and
@@ -59,12 +65,14 @@ _INTERCEPT = -3.8
 _LEAD, _OVERLAP, _NEARNESS, _OWN, _REPLY, _SHORT = 11.9, -1.9, -3.5, 5.7, -1.1, -2.3
 
 ALIEN = 0.3  # a cosine below this to everything: nobody talks about that here, neither the documents nor these two
+HEARD = 0.3  # an overlap from which somebody did
 DOUBT, CERTAINTY = 0.6, 0.85  # of a new subject: what was said counts in full below the first, not at all above
+NAMED_CERTAINTY = 0.75  # of one that asks which of something there are
 
 
 def continuation(signals: Signals) -> float:
     """How much of what was said before belongs to the question: 0 for a new subject, up to 1."""
-    if signals.complete and max(signals.own, signals.nearness) < ALIEN:
+    if signals.complete and max(signals.own, signals.nearness) < ALIEN and signals.overlap < HEARD:
         return 0.0
     evidence = (
         _INTERCEPT
@@ -76,7 +84,14 @@ def continuation(signals: Signals) -> float:
         + _SHORT * signals.short
     )
     new_subject = 1 / (1 + math.exp(-evidence))
-    return min(1.0, max(0.0, (CERTAINTY - new_subject) / (CERTAINTY - DOUBT)))
+    certainty = NAMED_CERTAINTY if signals.named else CERTAINTY
+    return min(1.0, max(0.0, (certainty - new_subject) / (certainty - DOUBT)))
+
+
+def may_be_another_subject(signals: Signals) -> bool:
+    """Whether a question starts a new subject if what it finds alone answers it (CLEAR_ANSWER): who asks a whole
+    question that another document answers has left the conversation, however near its words are."""
+    return (signals.complete or signals.named) and signals.lead >= CLEAR_LEAD
 
 
 def opens_as_reply(question: str) -> bool:
@@ -84,8 +99,14 @@ def opens_as_reply(question: str) -> bool:
     return _OPENS_AS_REPLY.match(question) is not None
 
 
+def names_subject(question: str) -> bool:
+    """Whether it asks which of something there are: a word is enough to say of what."""
+    return _ASKS_WHICH.match(question) is not None
+
+
 def is_short(question: str) -> bool:
-    return len(question.split()) <= SHORT_WORDS
+    """Whether it says too little to have a subject of its own; "which plans are there?" has one."""
+    return len(question.split()) <= SHORT_WORDS and not is_complete(question) and not names_subject(question)
 
 
 def points_back(question: str) -> bool:
@@ -102,7 +123,8 @@ def recent(history: Sequence[Utterance]) -> tuple[Utterance, ...]:
 def is_complete(question: str) -> bool:
     """Whether the question can be understood without what was said before."""
     has_subject = len(content_words(question)) >= COMPLETE_WORDS
-    return has_subject and not opens_as_reply(question) and not points_back(question)
+    leans = opens_as_reply(question) and _ASKS_AMOUNT.match(question) is None
+    return has_subject and not leans and not points_back(question)
 
 
 def readable(question: str, said: Sequence[Utterance]) -> str:

@@ -83,6 +83,7 @@ class SearchResult:
     `query` is the self-contained form that was searched, `confidence` the calibrated probability (0..1) that the
     documents answer the question, and `answerable` whether that is above the retriever's threshold. `vector`
     (dimensions,) is the unit vector of the question alone, as the search embedded it: None where nothing was embedded.
+    `alone` says that nothing which was said before belongs to the question.
     """
 
     query: str
@@ -90,3 +91,4 @@ class SearchResult:
     confidence: float
     answerable: bool
     vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    alone: bool = False

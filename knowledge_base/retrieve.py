@@ -5,7 +5,7 @@ candidate exactly by both, and drops repetitions. No model is called.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -32,7 +32,7 @@ CACHED_TURNS = 4_000
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """Every candidate of one search with its scores. `query` is the self-contained form of the question, `vector` the
-    unit vector of the question alone."""
+    unit vector of the question alone; `alone` says that nothing which was said before counted."""
 
     query: str
     vector: Vector
@@ -41,6 +41,7 @@ class Ranking:
     evidence: Evidence
     clues: Clues
     confidence: float
+    alone: bool = False
 
     def scores(self) -> NDArray[np.float64]:
         """(candidates,) within 0..1 and comparable between questions: the best candidate's is the confidence."""
@@ -93,7 +94,7 @@ class Retriever:
         ranking = self.rank(question, history=history)
         hits = tuple(islice(ranking.hits(prefer), limit))
         answerable = bool(hits) and ranking.confidence >= THRESHOLD
-        return SearchResult(ranking.query, hits, ranking.confidence, answerable, ranking.vector)
+        return SearchResult(ranking.query, hits, ranking.confidence, answerable, ranking.vector, ranking.alone)
 
     def rank(self, question: str, *, history: Sequence[Utterance] = ()) -> Ranking:
         """All candidates for the question, scored."""
@@ -102,13 +103,16 @@ class Retriever:
         alone = self._prober.probe([(question, 1.0)])
         found = self._prober.find(alone)
         if not said:
-            return self._ranking(question, alone, alone, found)
+            return self._by_itself(question, alone, found)
         weights = self._weights(said)
         context = self._prober.probe(_weighted(said, weights))
         both = [*found, *self._prober.find(context)]
-        share = followup.continuation(self._signals(question, said, alone, context, both))
-        if not share:
-            return self._ranking(question, alone, alone, found)
+        signals = self._signals(question, said, alone, context, both)
+        share = followup.continuation(signals)
+        if not share or followup.may_be_another_subject(signals):
+            by_itself = self._by_itself(question, alone, found)
+            if not share or by_itself.confidence >= followup.CLEAR_ANSWER:
+                return by_itself
         combined = self._prober.probe([(question, 1.0), *_weighted(said, [weight * share for weight in weights])])
         return self._ranking(followup.readable(question, said), alone, combined, both)
 
@@ -121,6 +125,9 @@ class Retriever:
         """What tells whether the question continues the conversation, which must not be empty."""
         question, said = _cleaned(question), followup.recent(history)
         return self._past_signals(question, "", said, self._weights(said))
+
+    def _by_itself(self, question: str, probe: Probe, found: Sequence[str]) -> Ranking:
+        return replace(self._ranking(question, probe, probe, found), alone=True)
 
     def _ranking(self, query: str, alone: Probe, probe: Probe, found: Sequence[str]) -> Ranking:
         candidates, passages = self._prober.candidates(found)
@@ -174,6 +181,7 @@ class Retriever:
             reply=followup.opens_as_reply(question),
             short=followup.is_short(question),
             complete=followup.is_complete(question),
+            named=followup.names_subject(question),
         )
 
 

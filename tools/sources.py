@@ -32,12 +32,14 @@ class Source(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One search of a turn, with its passages as numbered sources: the artifact of the search tool's message."""
+    """One search of a turn, with its passages as numbered sources: the artifact of the search tool's message.
+    `alone` says that nothing which was said before belongs to the question."""
 
     query: str
     confidence: float
     answerable: bool
     sources: tuple[Source, ...]
+    alone: bool = False
 
     def ahead(self) -> list[str]:
         """The topics of passages that stand before one with a better score: the user's preferences put them there."""
@@ -73,15 +75,16 @@ class SourceRegister:
     _by_passage: dict[str, Source] = field(default_factory=dict)
 
     def register(self, result: SearchResult) -> Found:
-        """The result with numbers; a passage that an earlier search of this turn found keeps its number."""
+        """The result with numbers; a passage that an earlier search of this turn found keeps its number, and in this
+        result has the score that this search gives it."""
         sources = tuple(self._number(hit) for hit in result.hits)
-        return Found(result.query, result.confidence, result.answerable, sources)
+        return Found(result.query, result.confidence, result.answerable, sources, result.alone)
 
     def _number(self, hit: Hit) -> Source:
         known = self._by_passage.get(hit.passage.id)
         if known is None:
             known = self._by_passage[hit.passage.id] = _source(len(self._by_passage) + 1, hit)
-        return known
+        return known if known.score == hit.score else known.model_copy(update={"score": hit.score})
 
     def all(self) -> list[Source]:
         """Every source so far, by number."""

@@ -33,7 +33,28 @@ def test_a_question_about_nothing_that_is_known_leaves_the_conversation():
     assert followup.continuation(replace(alien, complete=False)) == 1
 
 
-@given(st.builds(Signals, *[st.floats(0, 1)] * 4, *[st.booleans()] * 3))
+def test_a_whole_question_that_another_document_leads_may_be_another_subject():
+    near = replace(NEW_SUBJECT, lead=0.25, nearness=0.4, overlap=0.6)
+    assert followup.continuation(near) > 0
+    assert followup.may_be_another_subject(near)
+    assert not followup.may_be_another_subject(replace(near, lead=0.1))
+    assert not followup.may_be_another_subject(replace(near, complete=False))
+
+
+@pytest.mark.parametrize(
+    ("question", "is_short"),
+    [("and Business?", True), ("which plans are there?", False), ("How do disputes work?", False), ("why", True)],
+)
+def test_few_words_are_short_unless_they_have_a_subject(question: str, is_short: bool):
+    assert followup.is_short(question) is is_short
+
+
+def test_what_was_talked_about_is_not_unknown():
+    alien = replace(NEW_SUBJECT, lead=0.05, own=0.15)
+    assert followup.continuation(replace(alien, overlap=0.5)) == 1
+
+
+@given(st.builds(Signals, *[st.floats(0, 1)] * 4, *[st.booleans()] * 4))
 def test_a_share_is_a_share_and_falls_as_the_question_leads_elsewhere(signals: Signals):
     share = followup.continuation(signals)
     assert 0 <= share <= 1
@@ -51,6 +72,8 @@ def test_a_share_is_a_share_and_falls_as_the_question_leads_elsewhere(signals: S
         ("What about yearly billing?", False),
         ("Does it cost anything to change the plan?", False),
         ("yes, please", False),
+        ("How much is the Business plan?", True),
+        ("how long?", False),
         ("Can I have both of those on the Team plan?", False),
     ],
 )

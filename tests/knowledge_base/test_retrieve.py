@@ -163,6 +163,7 @@ def test_a_follow_up_is_searched_with_its_context(
     result = articles.retriever.search(question, history=articles.after(*said))
     assert result.hits[0].passage.document_id == page
     assert result.answerable
+    assert not result.alone
     assert query is None or result.query == query
 
 
@@ -173,6 +174,8 @@ def test_a_follow_up_is_searched_with_its_context(
         "How do I invite a colleague to our workspace?",
         "What is the API rate limit?",
         "How long is the vetted badge valid?",
+        "Which fees do clients pay?",
+        "How much is the Business plan?",
     ],
 )
 def test_a_new_subject_leaves_the_old_one_behind(articles: Knowledge, question: str):

@@ -23,6 +23,14 @@ def test_a_passage_found_twice_keeps_its_number():
     assert [source.passage_id for source in register.all()] == ["a", "b", "c"]
 
 
+def test_a_passage_found_twice_has_the_score_of_each_search():
+    register = SourceRegister()
+    register.register(_result(_passage("a")))
+    again = register.register(SearchResult("r", (Hit(_passage("a"), 0.2),), 0.9, True))
+    assert [(source.number, source.score) for source in again.sources] == [(1, 0.2)]
+    assert register.all()[0].score == 0.5
+
+
 def test_only_numbers_that_name_a_source_give_one():
     register = SourceRegister()
     register.register(_result(_passage("a"), _passage("b")))
