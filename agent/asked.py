@@ -15,6 +15,7 @@ from functools import lru_cache
 from agent.candidates import Candidate
 from agent.terms import terms
 from knowledge_base.passage import Utterance
+from tools.sources import Source
 
 OTHER_QUESTION = 0.7  # how much less likely a sentence is below a question that was not asked
 OF_ALL_ROWS = 0.4  # how much a word counts that stands in each row of a table
@@ -48,7 +49,7 @@ _TIME = re.compile(
 )
 _NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|ten|no (?:upper )?limit|unlimited|as many)\b", re.I)
 _KINDS = (  # what a question asks for, and how that looks in an answer
-    (re.compile(r"\b(?:costs?|prices?|pricing|how much|fees?|expensive)\b", re.I), _AMOUNT),
+    (re.compile(r"\b(?:costs?|prices?|pricing|how much|fees?|expensive)\b|\bfree\W*$", re.I), _AMOUNT),
     (
         re.compile(
             r"\b(?:how (?:long|soon|fast|quickly|often)|what time|deadline)\b"
@@ -121,6 +122,12 @@ def weighed(
         min(1.0, fit * _of_heading(query, one) * _of_kind(one, kinds, alone=alone))
         for one, fit in zip(given, fitting, strict=True)
     ]
+
+
+def gives(question: str, sources: Sequence[Source]) -> bool:
+    """Whether an amount, a time or a number stands anywhere in some sources, where a question asks for one."""
+    kinds = [answer for asks, answer in _KINDS if asks.search(question)]
+    return bool(sources) and (not kinds or any(kind.search(source.text) for kind in kinds for source in sources))
 
 
 def asks(question: str, heading: str) -> bool:

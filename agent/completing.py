@@ -12,7 +12,7 @@ MAX_LIST_WORDS = 160
 MAX_STEPS = 12
 MAX_ROWS = 6  # of a table that is shown whole
 MAX_TABLE_WORDS = 80
-MAX_COMPARED_WORDS = 240  # of a table that compares what is asked for
+MAX_COMPARED_WORDS = 240  # of a table that compares what is asked for, or is asked for as a whole
 MIN_WORDS = 3  # of a sentence that says something alone
 
 _WANTS_CODE = re.compile(
@@ -48,7 +48,7 @@ def _companions(question: str, one: Candidate, given: Sequence[Candidate]) -> It
     if names_language(question, one):
         yield from _rest_of_code(question, one, given)
     elif unit.kind == "row":
-        yield from _rest_of_table(question, one, siblings)
+        yield from _rest_of_table(question, one, given)
     elif unit.item >= 0:
         yield from _rest_of_list(question, one, siblings)
     elif _LEANS_BACK.match(unit.text):
@@ -73,9 +73,7 @@ def _rest_of_list(question: str, one: Candidate, siblings: Sequence[Candidate]) 
     """All the steps where it is one of several, since half of a procedure misleads; else the beginning of its item."""
     items = [other for other in siblings if other.unit.block == one.unit.block and other.unit.kind in ("item", "code")]
     numbered = one.unit.depth == 0 and any(other.unit.marker[:1].isdigit() for other in items)
-    if asks_for_all(question) and sum(other.words for other in items) <= MAX_TABLE_WORDS:
-        yield from items
-    elif numbered and len({other.unit.item for other in items}) <= MAX_STEPS:
+    if asks_for_all(question) or (numbered and len({other.unit.item for other in items}) <= MAX_STEPS):
         yield from _within(items, MAX_LIST_WORDS)
     else:
         yield from (other for other in items if other.unit.item == one.unit.item and other.index < one.index)
@@ -83,18 +81,23 @@ def _rest_of_list(question: str, one: Candidate, siblings: Sequence[Candidate]) 
 
 def _rest_of_code(question: str, one: Candidate, given: Sequence[Candidate]) -> Iterator[Candidate]:
     """The other code under the same heading, which may go on over several passages."""
-    places = [
-        other for other in given if (other.source.document_id, other.heading) == (one.source.document_id, one.heading)
-    ]
+    places = [other for other in given if _place(other) == _place(one)]
     yield from _within([other for other in places if names_language(question, other)], MAX_LIST_WORDS)
 
 
-def _rest_of_table(question: str, one: Candidate, siblings: Sequence[Candidate]) -> Iterator[Candidate]:
-    """The other rows of a small table, unless the question names this one."""
-    rows = [other for other in siblings if other.unit.block == one.unit.block]
-    if compares(question):
-        yield from _within(rows, MAX_COMPARED_WORDS)
+def _place(one: Candidate) -> tuple[str, str]:
+    """The document and the heading that a unit stands under; both may go on over several passages."""
+    return one.source.document_id, one.heading
+
+
+def _rest_of_table(question: str, one: Candidate, given: Sequence[Candidate]) -> Iterator[Candidate]:
+    """The other rows of a small table, unless the question names this one; of any table where all of it is asked for,
+    also those that stand in other passages under the same heading."""
+    if compares(question) or asks_for_all(question):
+        rows = [other for other in given if other.unit.kind == "row" and _place(other) == _place(one)]
+        yield from _within(sorted(rows, key=lambda other: (other.source.ordinal, other.index)), MAX_COMPARED_WORDS)
         return
+    rows = [other for other in given if other.source is one.source and other.unit.block == one.unit.block]
     is_small = len(rows) <= MAX_ROWS and sum(other.words for other in rows) <= MAX_TABLE_WORDS
     name = re.split(r"; | – ", one.unit.text, maxsplit=1)[0]
     if is_small and not terms(name) & terms(question):

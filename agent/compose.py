@@ -7,10 +7,10 @@ it, all the steps of a procedure, code with its explanation), and put in the ord
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent.asked import stands_alone
-from agent.candidates import Candidate
+from agent.asked import MIN_TERMS, stands_alone
+from agent.candidates import Candidate, candidates
 from agent.choosing import choose, quotable_parts
 from agent.completing import completed
 from agent.quotable import quotable
@@ -24,6 +24,8 @@ from tools.sources import Found, Source, linked
 
 QUOTED_CONFIDENCE = 0.15  # below the threshold of an answer, the nearest is still quoted from here on
 NEAREST = 3
+NEAR = 0.5  # of the best score, from which an article is offered after a complaint
+QUOTED_SHARE = 0.7  # of the words of a sentence in an answer, from which the answer quoted it
 EXPECTED = 3.6  # factor of the expected length where clauses are quoted
 
 
@@ -76,6 +78,8 @@ def compose(
     given = quotable(question, found.sources)
     if not given:
         return unanswered(found.sources)
+    if found.alone:
+        history = ()
     alone = stands_alone(question, history, found.query, given)
     probable = relevance(question, history, given)
     parts = quotable_parts(question, found.query or question, given, probable, alone=alone)
@@ -92,12 +96,33 @@ def compose(
 
 def unanswered(sources: Sequence[Source]) -> Answer:
     """Says that the documents have no answer, and which articles come nearest."""
+    nearest = _listed(sources)
+    if not nearest.numbers:
+        return Answer(f"{NO_ANSWER} {ASK_OTHERWISE}", answered=False)
+    return replace(nearest, text=f"{NEAREST_ARTICLES}\n\n{nearest.text}")
+
+
+def others(sources: Sequence[Source], told: Sequence[str]) -> Answer:
+    """The articles that come nearest, but for those that earlier answers quoted; no numbers where there are none."""
+    said = [terms(text) for text in told]
+    quoted = {
+        one.source.document_id
+        for one in candidates(sources)
+        if any(_is_quoted(terms(one.unit.text), answer) for answer in said)
+    }
+    best = max((source.score for source in sources), default=0.0)
+    return _listed([one for one in sources if one.document_id not in quoted and one.score >= NEAR * best])
+
+
+def _is_quoted(unit: frozenset[str], said: frozenset[str]) -> bool:
+    return len(unit) >= MIN_TERMS and len(unit & said) > QUOTED_SHARE * len(unit)
+
+
+def _listed(sources: Sequence[Source]) -> Answer:
+    """Links to the articles of some sources, the first few."""
     first_of: dict[str, Source] = {}
     for source in sources:
         first_of.setdefault(source.document_id, source)
     nearest = list(first_of.values())[:NEAREST]
-    if not nearest:
-        return Answer(f"{NO_ANSWER} {ASK_OTHERWISE}", answered=False)
     lines = [f"- {linked(source.title or source.document_id, source.url)} [{source.number}]" for source in nearest]
-    text = "\n".join([NEAREST_ARTICLES, "", *lines])
-    return Answer(text, tuple(source.number for source in nearest), answered=False)
+    return Answer("\n".join(lines), tuple(source.number for source in nearest), answered=False)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from agent.asked import asks, stands_alone, weighed, words
+from agent.asked import asks, gives, stands_alone, weighed, words
 from agent.candidates import Candidate, candidates
 from agent.clauses import clauses
 from agent.compose import compose
@@ -140,6 +140,14 @@ def test_vetting_and_vet_are_one_word_and_addresses_are_none():
 )
 def test_a_heading_asks_the_same_or_not(question, heading, same):
     assert asks(question, heading) is same
+
+
+def test_whether_sources_give_what_is_asked_for():
+    free, priced = source("Vetting is voluntary."), source("A boost costs €29.")
+    assert gives("what does it cost?", [free, priced])
+    assert not gives("what does it cost?", [free])
+    assert gives("how do I start?", [free])
+    assert not gives("how do I start?", [])
 
 
 SAID = (Utterance("user", "What is escrow?"), Utterance("assistant", "Escrow is a holding account for money [1]."))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.agent.quoting import answer
+from agent.compose import compose
+from tests.agent.quoting import Judge, answer, found, source
 
 STEPS = "To fund it:\n\n1. Open the contract.\n2. Click **Fund**.\n3. Confirm the amount.\n"
 
@@ -75,3 +76,18 @@ def test_the_answer_of_the_same_question_keeps_its_yes_or_no_and_its_reason():
 def test_a_sentence_that_leans_back_brings_what_it_leans_on():
     said = answer("Can it be stopped?", "A refund takes ten days. It cannot be stopped.", {"It cannot": 0.9})
     assert said == "A refund takes ten days [1]. It cannot be stopped [1]."
+
+
+def test_who_asks_for_all_gets_all_rows_also_of_the_next_passage():
+    head = "## Codes\n\n| Code | Meaning |\n| --- | --- |\n"
+    first = source(head + "".join(f"| E-{n} | Fault {n} |\n" for n in range(8)), 1, heading="")
+    second = source(head + "".join(f"| E-{n} | Fault {n} |\n" for n in range(8, 12)), 2, heading="")
+    said = compose("List all codes", (), found(first, second), relevance=Judge({"Code: E-3": 0.5})).text
+    assert [f"Fault {n} [" in said for n in range(12)] == [True] * 12
+
+
+def test_a_whole_table_is_bounded():
+    rows = "".join(f"| E-{n} | {'many words ' * 10} |\n" for n in range(40))
+    table = source(f"| Code | Meaning |\n| --- | --- |\n{rows}")
+    said = compose("List all codes", (), found(table), relevance=Judge({"Code: E-3": 0.5})).text
+    assert 5 < len(said.splitlines()) < 15

@@ -1,12 +1,17 @@
 """Answers quoted from sources are honest, and each of their claims has its citation."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.candidates import Candidate
 from agent.citations import cited
-from agent.compose import compose, unanswered
+from agent.compose import compose, others, unanswered
+from agent.relevance_features import Floats
+from knowledge_base.passage import Utterance
 from knowledge_base.sentences import claim_bearing, units
 from tests.agent.quoting import Judge, answer, found, source
 
@@ -35,6 +40,26 @@ def test_nearly_nothing_found_names_the_nearest_articles_once_each():
     assert not said.answered
     assert said.text.count("https://help.example/a.md") == 1
     assert "- [Teams](https://help.example/b.md) [3]" in said.text
+
+
+def test_after_a_complaint_what_was_quoted_is_not_offered_again():
+    quoted, other = source("Escrow holds the money until it is approved.", 1), source("Fees are low.", 2, "b.md")
+    told = ["Escrow holds the money until it is approved."]
+    assert others([quoted, other], told).numbers == (2,)
+    assert others([quoted], told).numbers == ()
+
+
+def test_what_is_searched_alone_is_answered_alone():
+    history = [Utterance("user", "What is escrow?"), Utterance("assistant", "Escrow holds money.")]
+    heard: list[Sequence[Utterance]] = []
+
+    def relevance(question: str, history: Sequence[Utterance], given: Sequence[Candidate]) -> Sequence[Floats]:
+        heard.append(history)
+        return Judge({"A plan": 0.9})(question, history, given)
+
+    plans = replace(found(source("A plan has ten seats.")), alone=True)
+    assert compose("How many seats are in a plan?", history, plans, relevance=relevance).answered
+    assert heard == [()]
 
 
 def test_a_doubtful_find_is_quoted_as_one():
