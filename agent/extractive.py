@@ -20,8 +20,11 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
 from agent import prompts
-from agent.compose import LONG, SHORT, USUAL, Answer, compose
-from agent.small_talk import asks_what_is_known, small_talk
+from agent.asked import gives
+from agent.compose import LONG, SHORT, USUAL, Answer, Length, compose, others
+from agent.intent import Intent, Part, read
+from agent.small_talk import asks_what_is_known
+from knowledge_base.followup import CLEAR_ANSWER, is_complete
 from knowledge_base.passage import Utterance
 from tools.foresight import Foresight
 from tools.handoff.desk import Ticket
@@ -118,26 +121,21 @@ class ExtractiveChatModel(BaseChatModel):
         question = str(messages[last].text) if last >= 0 else ""
         history = _history(messages[: max(last, 0)])
         results = [one for one in messages[last + 1 :] if isinstance(one, ToolMessage)]
-        wanted = self._wanted(question, history, results)
-        if wanted is not None:
-            return AIMessage("", tool_calls=[wanted], response_metadata={"model_name": MODEL_NAME})
-        return _as_message(*_answer(question, history, results))
+        intent = read(question, history)
+        if wanted := self._wanted(question, intent, results):
+            return AIMessage("", tool_calls=wanted, response_metadata={"model_name": MODEL_NAME})
+        return _as_message(*_answer(question, history, intent, results))
 
-    def _wanted(
-        self, question: str, history: Sequence[Utterance], results: Sequence[ToolMessage]
-    ) -> dict[str, Any] | None:
-        """The tool call that this message needs first, if any."""
+    def _wanted(self, question: str, intent: Intent, results: Sequence[ToolMessage]) -> list[dict[str, Any]]:
+        """The tool calls that this message needs first, if any."""
         done = {one.name for one in results} | {SEARCH for one in results if isinstance(one.artifact, Found)}
-        if not question.strip():
-            return None
         if asks_for_person(question) and self._may(HAND_OFF, explicitly=True) and HAND_OFF not in done:
-            return _call(HAND_OFF)
+            return [_call(HAND_OFF)]
         if _WANTS_SUGGESTIONS.search(question) and self._may(SUGGEST, explicitly=True) and SUGGEST not in done:
-            return _call(SUGGEST, about=_subject(question))
-        asks_documents = small_talk(question, history) is None and not asks_what_is_known(question)
-        if self._may(SEARCH) and SEARCH not in done and asks_documents:
-            return _call(SEARCH, query=question)
-        return None
+            return [_call(SUGGEST, about=_subject(question))]
+        if self._may(SEARCH) and SEARCH not in done:
+            return [_call(SEARCH, query=part.question) for part in intent.parts]
+        return []
 
     def _may(self, tool: str, *, explicitly: bool = False) -> bool:
         """Whether this tool is bound. Where none were, the search is taken to be there."""
@@ -181,7 +179,7 @@ def _subject(question: str) -> str:
 
 
 def _answer(
-    question: str, history: Sequence[Utterance], results: Sequence[ToolMessage]
+    question: str, history: Sequence[Utterance], intent: Intent, results: Sequence[ToolMessage]
 ) -> tuple[Answer, dict[str, str]]:
     """What is said, and which facts about the user shaped it."""
     artifacts = [one.artifact for one in results]
@@ -193,16 +191,28 @@ def _answer(
     if asks_what_is_known(question):
         return Answer(_told_of(known)), {}
     found = [one for one in artifacts if isinstance(one, Found)]
-    if any(one.name == SEARCH for one in results) and not found and small_talk(question, history) is None:
+    if intent.rejects:
+        return _apology(history, found), {}
+    if any(one.name == SEARCH for one in results) and not found and intent.parts:
         return Answer(SEARCH_FAILED, answered=False), {}
     foresight = next((one for one in artifacts if isinstance(one, Foresight)), None)
-    return _shaped(question, history, _together(found), known, foresight)
+    return _shaped(intent.parts or (Part(question, tuple(history)),), found, known, foresight)
+
+
+def _apology(history: Sequence[Utterance], found: Sequence[Found]) -> Answer:
+    """What is said to a complaint about an answer: the nearest articles that it did not quote, or a person."""
+    told = [one.text for one in history if one.role == "assistant"]
+    if told and told[-1].startswith((prompts.NO_HELP, prompts.NO_HELP_AGAIN)):
+        return Answer(prompts.NO_HELP_AGAIN)
+    nearest = others(found[0].sources if found else (), told)
+    if not nearest.numbers:
+        return Answer(f"{prompts.NO_HELP} {prompts.ASK_DIFFERENTLY}")
+    return replace(nearest, text=f"{prompts.NO_HELP} {prompts.OTHER_ARTICLES}\n\n{nearest.text}", answered=True)
 
 
 def _shaped(
-    question: str,
-    history: Sequence[Utterance],
-    found: Found | None,
+    parts: Sequence[Part],
+    found: Sequence[Found],
     known: Known | None,
     foresight: Foresight | None,
 ) -> tuple[Answer, dict[str, str]]:
@@ -210,12 +220,46 @@ def _shaped(
     told = known.length if known else None
     at_risk = foresight is not None and foresight.at_risk
     length = SHORT if told == "short" or at_risk else LONG if told == "long" else USUAL
-    answer = compose(question, history, found, length=length)
+    answer = _in_parts(parts, found, length)
     if not answer.numbers:
         return answer, {}
     if at_risk and foresight is not None:
         answer = replace(answer, text=f"{answer.text}\n\n{prompts.AFTER_RISK[foresight.action]}")
     return answer, {"length": prompts.LENGTH_EFFECTS[told]} if told and answer.answered else {}
+
+
+def _in_parts(parts: Sequence[Part], found: Sequence[Found], length: Length) -> Answer:
+    """One answer to all parts of a message. What an earlier part was told is not said again, and a part that nothing
+    answers is named."""
+    first = parts[0]
+    if len(parts) == 1 or len(found) != len(parts):
+        return compose(first.question, first.history, _together(found), length=length)
+    answers = [compose(first.question, first.history, found[0], length=length)]
+    for part, one in zip(parts[1:], found[1:], strict=True):
+        answers.append(_of_next_part(part, one, found[0], answers[0], length))
+    if not any(one.answered for one in answers):
+        return answers[0]
+    text = ""
+    for part, answer in zip(parts, answers, strict=True):
+        said = answer.text if answer.answered else prompts.PART_NOT_FOUND.format(part=part.question)
+        text = "\n\n".join([text, *(block for block in said.split("\n\n") if block not in text)])
+    numbers = dict.fromkeys(number for one in answers if one.answered for number in one.numbers)
+    return Answer(text.strip(), tuple(numbers))
+
+
+def _of_next_part(part: Part, found: Found, before: Found, told: Answer, length: Length) -> Answer:
+    """The answer to a later part. One that leans on the first ("and what does it cost?") is read together with it, and
+    answered from the articles that answered that, unless the search is sure of what it found."""
+    if is_complete(part.question):
+        return compose(part.question, part.history, found, length=length)
+    documents = {one.document_id for one in before.sources if told.answered and one.number in told.numbers}
+    if not documents or found.confidence >= CLEAR_ANSWER:
+        return compose(found.query, (), found, length=length)
+    both = {one.number: one for one in (*found.sources, *before.sources)}
+    near = tuple(one for one in both.values() if one.document_id in documents)
+    if not gives(part.question, near):
+        return Answer("", answered=False)
+    return compose(found.query, (), replace(found, sources=near, answerable=True), length=length)
 
 
 def _told_of(known: Known | None) -> str:

@@ -25,7 +25,7 @@ from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.runtime import Runtime
 from langgraph.types import Command, StreamWriter
 
-from agent import prompts, replies
+from agent import intent, prompts, replies
 from agent.citations import CitationFilter
 from agent.errors import ModelCut, ModelUnavailable
 from agent.events import (
@@ -101,8 +101,11 @@ class TurnNodes:
         context.question = str(question.text)
         earlier = await self._earlier(state, context)
         context.history = utterances(earlier)
-        calls = [_call("get_profile"), _call("predict_needs")] if context.personal else []
-        calls.append(_call("search_knowledge_base", query=context.question))
+        wanted = intent.read(context.question, context.history)
+        context.asks, context.before = wanted.asks, {part.question: part.history for part in wanted.parts}
+        calls = [_call("get_profile")] if context.personal else []
+        calls += [_call("predict_needs")] if context.personal and wanted.asks else []
+        calls += [_call("search_knowledge_base", query=part.question) for part in wanted.parts]
         return {"messages": replaced([*earlier, question, AIMessage("", tool_calls=calls)]), "rounds": 0}
 
     async def _earlier(self, state: ConversationState, context: TurnContext) -> list[AnyMessage]:
@@ -190,7 +193,7 @@ class TurnNodes:
         context = runtime.context
         final = state["messages"][-1]
         reply = replies.finished(context, state["messages"], final.response_metadata)
-        if context.personal and reply.answered and reply.sources and not reply.cut:
+        if context.personal and context.asks and reply.answered and reply.sources and not reply.cut:
             cited = {source.document_id for source in reply.sources}
             reply = replies.with_next_steps(reply, await self._next_steps.after(context, leave_out=cited))
         learned = await self._store(context, reply)

@@ -37,6 +37,22 @@ AFTER_RISK = {
 
 MEANWHILE = "They get this conversation with the steps that were tried; you can go on asking here meanwhile."
 
+PART_NOT_FOUND = "On “{part}” I found nothing in the documents."
+
+NO_HELP = "I'm sorry that this was not what you need."
+
+OTHER_ARTICLES = "If none of these articles is, say “talk to a person” and I pass on what we have so far:"
+
+ASK_DIFFERENTLY = (
+    "Tell me in a sentence what you were trying to do and what happened instead, or say “talk to a person” and I pass "
+    "on what we have so far."
+)
+
+NO_HELP_AGAIN = (
+    "I'm sorry, the documents don't seem to help here. Say “talk to a person” and I pass on what we have so far; they "
+    "will not ask you everything again."
+)
+
 KNOWN = "This is what I know about you:"
 
 CORRECT_IT = "On the chat page, “Your profile” shows the reason for each, and lets you undo it."

@@ -1,4 +1,4 @@
-"""Short replies to messages that ask nothing of the documents: greetings, thanks, who are you. Rules are data."""
+"""Messages that ask nothing of the documents: greetings, thanks, who are you, and complaints. Rules are data."""
 
 import re
 from collections.abc import Sequence
@@ -55,11 +55,32 @@ _ANNOYED = (
     r"(?:that|this|it) (?:didn't|did not|doesn't|does not|isn't|is not) help(?:ful|ing)?|"
     r"i(?:'m| am) (?:(?:so|really|very) )?(?:angry|furious|annoyed|frustrated|fed up|upset))"
 )
+_NOT_ASKED = (
+    r"what i (?:asked|meant|want|wanted|need|needed|am asking|was asking)(?: for| about)?|"
+    r"(?:the|an|my) (?:answer|question)"
+)
+_NO_HELP = (
+    rf"(?:no|nope|nah|not (?:really|quite|it|that|this|this one|helpful|{_NOT_ASKED})|"
+    r"wrong(?: answer| one| article)?|incorrect|"
+    r"(?:that|this|it)(?: is|'s| was|s)(?: just| still| simply| totally| completely)? (?:wrong|incorrect|no help|"
+    rf"(?:of )?no use|not (?:right|correct|true|it|that|helpful|helping|useful|working|{_NOT_ASKED}))|"
+    r"(?:(?:that|this|it|still|you|your answer) )?"
+    r"(?:didn't|did not|doesn't|does not|don't|didnt|doesnt|isn't|isnt|is not|not) "
+    r"(?:help(?:ful|ing|ed)?(?: me| at all)?|work(?:ing|ed)?(?: for me| at all| either)?|"
+    r"answer(?:ed)? (?:my|the) question|make (?:any )?sense|understand(?: me| the question| my question)?)|"
+    r"(?:that|this|it) makes no sense|you(?: are|'re|re) (?:wrong|mistaken|not (?:listening|helping|answering))|"
+    r"(?:i(?:'ve| have)? )?(?:already )?(?:tried|did|done|read|checked|seen) (?:that|this|it|all that|all of that)"
+    r"(?: already| before| too)?|same (?:problem|error|thing|issue|answer)(?: again| as before)?|"
+    r"(?:still )?no (?:luck|help|use)|(?:please )?try again)"
+)
+
+ANYTHING_ELSE = "Is there anything else you would like to know?"
+BYE = "Goodbye! Come back whenever you have a question."
 
 REPLIES: tuple[tuple[str, str], ...] = (
     (_GREETING, "Hello! What would you like to know?"),
-    (_THANKS, "You're welcome! Is there anything else you would like to know?"),
-    (_BYE, "Goodbye! Come back whenever you have a question."),
+    (_THANKS, f"You're welcome! {ANYTHING_ELSE}"),
+    (_BYE, BYE),
     (_HOW_ARE_YOU, "All is well, thank you. What would you like to know?"),
     (_WHO, "I'm the support assistant. I search the documents, answer with what they say, and show where it stands."),
     (
@@ -77,7 +98,7 @@ SORRY = (
     "I'm sorry that this is not going well. Tell me in a sentence what you were trying to do and what happened "
     "instead, or ask for a person."
 )
-ACKNOWLEDGED = "Good. Is there anything else you would like to know?"
+ACKNOWLEDGED = f"Good. {ANYTHING_ELSE}"
 NOTHING_SAID = "What would you like to know?"
 
 _COMPILED = tuple((re.compile(pattern), reply) for pattern, reply in REPLIES)
@@ -85,6 +106,10 @@ _IF_UNASKED = (  # after a question of the assistant, these answer it
     (re.compile(_WELL), ACKNOWLEDGED),
     (re.compile(rf"{_ANNOYED}(?:(?:,| and|, and)? {_ANNOYED})*"), SORRY),
 )
+_FAULT = rf"(?:{_NO_HELP}|{_ANNOYED})"
+_REJECTS = re.compile(rf"(?:(?:but|sorry|hm+|well|no),? )*{_FAULT}(?:(?:,| and|, and)? {_FAULT})*")
+_ANSWERS = re.compile(r"(?:no|nope|nah|not (?:really|quite)|i (?:did|have)(?: that| it)?)")
+_DECLINES = re.compile(r"(?:no|nope|nah|nothing)(?: thanks| thank you|, that's all| that's all| more| else)*")
 _OPENING = re.compile(rf"(?:{_GREETING}|{_THANKS}|{_WELL})(?=[\s,.!;:]|$)[\s,.!;:]*")
 _ASKS_KNOWN = re.compile(_KNOWN)
 _NOT_WORDS = re.compile(r"[^\w\s',]+")
@@ -100,7 +125,17 @@ def small_talk(message: str, history: Sequence[Utterance]) -> str | None:
     reply = _reply(said) or _reply(_OPENING.sub("", said, count=1).strip(" ,'"))
     if reply is None and not _was_asked(history):
         return _first(_IF_UNASKED, said)
+    if reply is None and history[-1].text.endswith(ANYTHING_ELSE) and _DECLINES.fullmatch(said):
+        return BYE
     return reply
+
+
+def rejects(message: str, history: Sequence[Utterance]) -> bool:
+    """Whether a message only says that the last answer was wrong or no help."""
+    said = _said(message)
+    if not history or len(said) > MAX_CHARS or (_was_asked(history) and _ANSWERS.fullmatch(said)):
+        return False
+    return _REJECTS.fullmatch(said) is not None
 
 
 def asks_what_is_known(message: str) -> bool:

@@ -91,7 +91,7 @@ def _may_learn(context: TurnContext) -> bool:
 
 
 def _question(context: TurnContext, lessons: Lessons) -> Interaction:
-    """The question as the log keeps it; the predictor counts its topics."""
+    """The message as the log keeps it, a question or small talk; the predictor counts its topics."""
     topics = [one.value for one in lessons.signals if one.weight > 0]
     about = {
         "text": context.question,
@@ -99,7 +99,7 @@ def _question(context: TurnContext, lessons: Lessons) -> Interaction:
         "message_id": context.message_id,
         "topics": topics,
     }
-    return Interaction("question", metadata=about)
+    return Interaction("question" if context.asks else "conversation", metadata=about)
 
 
 def learnt(one: Evidence) -> Learnt:

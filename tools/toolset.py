@@ -129,12 +129,12 @@ def _search_knowledge_base(knowledge: Search, profiles: Profiles) -> BaseTool:
             query: What to look for, as a self-contained question or key words.
         """
         context = runtime.context
-        history = context.history if query == context.question else ()
+        history = context.before.get(query, ())
         known = await context.known_or_none(profiles.read)
         prefer = known.prefer if known else None
         result = await asyncio.to_thread(knowledge.search, query, history=history, prefer=prefer)
         found = context.sources.register(result)
-        if query == context.question:
+        if query == next(iter(context.before), None):
             context.vector = result.vector
         if known:
             context.used.extend(known.moved(found.ahead()))

@@ -35,6 +35,8 @@ class TurnContext:
     `account` is who spoke, where links between accounts made `user_id` of it.
     `personal` says whether the reply may use the user's profile, `learning` whether the turn may add to it; `used` is
     the receipt, `remembered` what the model was told to keep, `vector` the embedding of the question alone.
+    `asks` says that the message is more than small talk or a complaint; `before` maps each question that is looked up
+    for it to what was said before that question.
     """
 
     user_id: str = "local"
@@ -42,6 +44,8 @@ class TurnContext:
     message_id: str = field(default_factory=new_id)
     channel: str = "api"
     question: str = ""
+    asks: bool = True
+    before: dict[str, tuple[Utterance, ...]] = field(default_factory=dict)
     last_message_id: str | None = None
     history: tuple[Utterance, ...] = ()
     account: str = ""

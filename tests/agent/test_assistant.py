@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
+from agent import prompts
 from agent.assistant import BUSY, Assistant, Turn
 from agent.build import open_assistant
 from agent.citations import cited
@@ -60,6 +61,30 @@ async def test_a_greeting_is_answered_without_sources(assistant: Assistant):
     reply = await reply_of(assistant, "Hello!")
     assert reply.answered
     assert (reply.sources, reply.follow_ups) == ([], [])
+
+
+async def test_who_finds_fault_is_offered_other_articles_or_a_person(assistant: Assistant):
+    first = await reply_of(assistant, ESCROW)
+    sorry = await reply_of(assistant, "That's wrong", first.conversation_id)
+    assert sorry.answer.startswith(prompts.NO_HELP)
+    assert first.sources[0].title not in sorry.answer
+    again = await reply_of(assistant, "still no help", first.conversation_id)
+    assert again.answer == prompts.NO_HELP_AGAIN
+    follow_up = await reply_of(assistant, "And how much can be funded?", first.conversation_id)
+    assert "50 euros" in follow_up.answer
+
+
+async def test_both_questions_of_a_message_are_answered(assistant: Assistant):
+    reply = await reply_of(assistant, "How do I reset my password and who may approve a payment?")
+    assert "Forgot password" in reply.answer
+    assert "finance managers approve payments" in reply.answer
+    assert {source.title for source in reply.sources} == {"Sign-in problems", "Team roles"}
+
+
+async def test_what_of_a_message_was_not_found_is_named(assistant: Assistant):
+    reply = await reply_of(assistant, "How do I reset my password and how do I cook rice?")
+    assert reply.answered
+    assert reply.answer.endswith(prompts.PART_NOT_FOUND.format(part="how do I cook rice?"))
 
 
 async def test_a_follow_up_is_understood_and_a_new_subject_is_not_held_up(assistant: Assistant):

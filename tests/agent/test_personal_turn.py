@@ -41,6 +41,15 @@ async def test_a_question_teaches_its_topic_with_the_users_own_words(assistant: 
     assert profile.recent_questions == (ESCROW,)
 
 
+async def test_small_talk_and_complaints_are_no_questions(assistant: Assistant):
+    first = reply_in(await _ask(assistant, ESCROW))
+    for said in ("that didn't help", "thanks", "hello"):
+        events = await _ask(assistant, said, conversation_id=first.conversation_id)
+        assert not any(isinstance(one, ToolFinished) and one.tool == "predict_needs" for one in events)
+    profile = await assistant.profiles.read("ada")
+    assert profile.recent_questions == (ESCROW,)
+
+
 async def test_what_was_told_is_used_in_the_very_next_turn(assistant: Assistant):
     await _ask(assistant, "Please keep your answers short.")
     reply = reply_in(await events_of(assistant, Turn("ada", ESCROW)))

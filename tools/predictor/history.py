@@ -236,13 +236,14 @@ def _action(row: Row[Any]) -> Event:
 
 
 def merged(asked: Iterable[Event], did: Iterable[Event]) -> tuple[Event, ...]:
-    """One line of events, the earliest first; an interaction that logs an exchange only gives it its topics."""
+    """One line of events, the earliest first; an interaction that logs an exchange only gives it its topics, and says
+    whether it was a question."""
     questions = {event.key: event for event in asked}
     others = []
     for event in did:
         if event.key in questions and event.type in ("question", "conversation"):
-            if event.topics:
-                questions[event.key] = replace(questions[event.key], topics=event.topics)
+            said = questions[event.key]
+            questions[event.key] = replace(said, type=event.type, topics=event.topics or said.topics)
         else:
             others.append(event)
     return tuple(sorted([*questions.values(), *others], key=lambda event: event.at))[-NEWEST:]

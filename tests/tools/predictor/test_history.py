@@ -9,14 +9,22 @@ from tools.conversations import ConversationStore
 from tools.database import exchanges, now
 from tools.predictor.history import IN_TURN, HistoryReader
 from tools.predictor.users import UserStore
-from tools.profile.model import Interaction, Lessons
+from tools.profile.model import Interaction, InteractionType, Lessons
 from tools.profile.store import ProfileStore
 
 
-async def _ask(engine: AsyncEngine, user: str, message: str, question: str, *, answered: bool = True) -> None:
+async def _ask(
+    engine: AsyncEngine,
+    user: str,
+    message: str,
+    question: str,
+    *,
+    answered: bool = True,
+    logged_as: InteractionType = "question",
+) -> None:
     conversations, profiles = ConversationStore(engine), ProfileStore(engine)
     asked = Interaction(
-        "question", metadata={"conversation_id": f"c-{user}", "message_id": message, "topics": ["Escrow"]}
+        logged_as, metadata={"conversation_id": f"c-{user}", "message_id": message, "topics": ["Escrow"]}
     )
     async with conversations.transaction() as connection:
         await conversations.append(
@@ -34,6 +42,13 @@ async def test_a_question_counts_once_with_its_words_its_rating_and_its_topics(e
     assert (event.rating, event.topics) == (-1, ("Escrow",))
     assert abs(event.rated_at - now().timestamp()) < 60
     assert abs(event.at - now().timestamp()) < 60
+
+
+async def test_small_talk_is_no_question(engine: AsyncEngine):
+    await _ask(engine, "ada", "m1", "How does escrow work?")
+    await _ask(engine, "ada", "m2", "Thanks!", logged_as="conversation")
+    (asked, thanked) = (await HistoryReader(engine).read(["ada"]))["ada"].events
+    assert (asked.type, thanked.type) == ("question", "conversation")
 
 
 async def test_what_was_done_stands_between_what_was_asked(engine: AsyncEngine):
