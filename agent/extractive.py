@@ -23,6 +23,7 @@ from agent import prompts
 from agent.asked import gives
 from agent.compose import LONG, SHORT, USUAL, Answer, Length, compose, others
 from agent.intent import Intent, Part, read
+from agent.language import LANGUAGES, language_of
 from agent.small_talk import asks_what_is_known
 from knowledge_base.followup import CLEAR_ANSWER, is_complete
 from knowledge_base.passage import Utterance
@@ -220,12 +221,25 @@ def _shaped(
     told = known.length if known else None
     at_risk = foresight is not None and foresight.at_risk
     length = SHORT if told == "short" or at_risk else LONG if told == "long" else USUAL
-    answer = _in_parts(parts, found, length)
+    answer = _said_in_another_language(parts, found, _in_parts(parts, found, length))
     if not answer.numbers:
         return answer, {}
     if at_risk and foresight is not None:
         answer = replace(answer, text=f"{answer.text}\n\n{prompts.AFTER_RISK[foresight.action]}")
     return answer, {"length": prompts.LENGTH_EFFECTS[told]} if told and answer.answered else {}
+
+
+def _said_in_another_language(parts: Sequence[Part], found: Sequence[Found], answer: Answer) -> Answer:
+    """The answer, with a word in the user's language where that is not the documents'. What was not surely found is not
+    shown then: the search hardly understood the question."""
+    written = language_of("\n".join(source.text for one in found for source in one.sources))
+    asked = language_of(" ".join(part.question for part in parts))
+    if written is None or asked is None or asked == written:
+        return answer
+    told, documents = LANGUAGES[asked], LANGUAGES[written].name
+    if not answer.answered:
+        return Answer(told.unanswered.format(documents=documents), answered=False)
+    return replace(answer, text=f"{told.answered.format(documents=documents)}\n\n{answer.text}")
 
 
 def _in_parts(parts: Sequence[Part], found: Sequence[Found], length: Length) -> Answer:

@@ -1,12 +1,14 @@
 """The extractive model as any LangChain agent sees it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 
 from agent.extractive import CHUNK_CHARS, MODEL_NAME, SEARCH, SEARCH_FAILED, ExtractiveChatModel
+from agent.language import LANGUAGES
 from tests.agent.quoting import found, source
 
 QUESTION = HumanMessage("How many days does the client have to approve the work?")
@@ -63,6 +65,23 @@ async def test_small_talk_is_answered_without_a_search():
     reply = await ExtractiveChatModel().ainvoke([HumanMessage("Hello!")])
     assert reply.tool_calls == []
     assert reply.response_metadata["answered"] is True
+
+
+ENGLISH_TEXT = "The client has 7 days to approve the work, and then it is released to the freelancer."
+
+
+async def test_who_asks_in_another_language_is_told_so_beside_what_was_found():
+    german = HumanMessage("Wann wird das Geld an den Freelancer ausgezahlt?")
+    sure = await ExtractiveChatModel().ainvoke([german, CALLED, result(ENGLISH_TEXT)])
+    assert str(sure.content).startswith(LANGUAGES["de"].answered.format(documents="English"))
+    assert "[1]" in str(sure.content)
+    nothing = result(ENGLISH_TEXT, confidence=0.01)
+    nothing.artifact = replace(nothing.artifact, answerable=False)
+    unsure = await ExtractiveChatModel().ainvoke([german, CALLED, nothing])
+    assert unsure.content == LANGUAGES["de"].unanswered.format(documents="English")
+    assert unsure.response_metadata["answered"] is False
+    english = await ExtractiveChatModel().ainvoke([QUESTION, CALLED, result(ENGLISH_TEXT)])
+    assert "Dokumente" not in str(english.content)
 
 
 async def test_a_search_that_failed_is_not_taken_for_no_answer():
