@@ -34,7 +34,7 @@ _OPENS_AS_REPLY = re.compile(
     r"even if|only if|except|instead|i do|i don.?t|i did|i didn.?t|i have|i haven.?t|i am|i.m|for (?!example))\b",
     re.IGNORECASE,
 )
-_ASKS_AMOUNT = re.compile(r"\W*how (?:much|long|many|often)\b", re.IGNORECASE)
+_MAY_STAND_ALONE = re.compile(r"\W*how (?:much|long|many|often)\b", re.IGNORECASE)
 _ASKS_WHICH = re.compile(r"\W*(?:what|which) (?:\w+ )+(?:is|are) there\b", re.IGNORECASE)
 
 
@@ -123,7 +123,7 @@ def recent(history: Sequence[Utterance]) -> tuple[Utterance, ...]:
 def is_complete(question: str) -> bool:
     """Whether the question can be understood without what was said before."""
     has_subject = len(content_words(question)) >= COMPLETE_WORDS
-    leans = opens_as_reply(question) and _ASKS_AMOUNT.match(question) is None
+    leans = opens_as_reply(question) and _MAY_STAND_ALONE.match(question) is None
     return has_subject and not leans and not points_back(question)
 
 
