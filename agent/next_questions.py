@@ -32,6 +32,8 @@ _VERBS = """
 _IMPERATIVE = frozenset(_VERBS.split())
 MAX_FOLLOW_UPS = 3
 MAX_HEADING_CHARS = 70
+LEAST_TERMS = 2  # of a heading that is clear by itself
+_SECOND_ACT = re.compile(r"\b\w+ing\b", re.IGNORECASE)  # "Deleting or merging payees"
 
 
 def follow_ups(
@@ -45,7 +47,9 @@ def follow_ups(
     order = sorted(sources, key=lambda source: (source.number in used_numbers, source.document_id not in used))
     said = [terms(text) for text in [*asked, question]]
     found: list[str] = []
-    for heading in dict.fromkeys(heading for source in order for heading in _headings(source, used_numbers)):
+    for heading in dict.fromkeys(
+        _clear(heading, source) for source in order for heading in _headings(source, used_numbers)
+    ):
         about = terms(heading)
         if len(found) == MAX_FOLLOW_UPS:
             break
@@ -53,6 +57,12 @@ def follow_ups(
             found.append(as_question(heading))
             said.append(about)
     return found
+
+
+def _clear(heading: str, source: Source) -> str:
+    """A heading that says what it is about to who does not see its article; else the article's title."""
+    is_clear = len(terms(heading)) >= LEAST_TERMS or as_question(heading).endswith("?")
+    return heading if is_clear or not _is_telling(source.title) else source.title
 
 
 def _headings(source: Source, used_numbers: Sequence[int]) -> list[str]:
@@ -74,7 +84,8 @@ def _is_telling(heading: str) -> bool:
 
 
 def as_question(heading: str) -> str:
-    """A heading or a title as something that a reader could ask: "How do I …?" for an imperative, else as it is."""
+    """A heading or a title as something that a reader could ask: "How do I …?" for an imperative or what somebody does,
+    else "Explain …"."""
     plain = re.sub(r"^\d+(?:\.\d+)*[.)]?\s+", "", " ".join(heading.replace("`", "").split())).rstrip(".")
     if plain.endswith("?"):
         return plain
@@ -84,5 +95,22 @@ def as_question(heading: str) -> str:
     if first.lower() in _ASKING:
         return f"{plain}?" if _IS_ASKED.match(plain) else f"Explain {first.lower()} {rest}"
     if first.lower().rstrip(",") in _IMPERATIVE and rest:
-        return "How do I " + re.sub(r"\byour\b", "my", f"{first.lower()} {rest}?")
-    return plain
+        return "How do I " + re.sub(r"\byour\b", "my", f"{first.lower()} {rest}?", flags=re.IGNORECASE)
+    if (verb := _verb(first)) and rest and not _SECOND_ACT.search(rest):
+        return "How do I " + re.sub(r"\byour\b", "my", f"{verb} {rest}?", flags=re.IGNORECASE)
+    return f"Explain {_mid_sentence(plain)}"
+
+
+def _verb(word: str) -> str | None:
+    """What somebody does who is creating, editing or resetting something."""
+    stem = word.lower().removesuffix("ing")
+    if stem == word.lower():
+        return None
+    return next((verb for verb in (stem, f"{stem}e", stem[:-1]) if verb in _IMPERATIVE), None)
+
+
+def _mid_sentence(heading: str) -> str:
+    """A heading without the capital of its first word, unless the others have theirs or the word is a name."""
+    first, _, rest = heading.partition(" ")
+    is_plain = first[1:].islower() and rest == rest.lower()
+    return heading[0].lower() + heading[1:] if is_plain and rest else heading

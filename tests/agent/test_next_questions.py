@@ -14,12 +14,23 @@ from tests.agent.quoting import source
         ("Who may approve a payment", "Who may approve a payment?"),
         ("2. Send a request", "How do I send a request?"),
         ("Is it free?", "Is it free?"),
-        ("Team roles", "Team roles"),
+        ("Team roles", "Explain team roles"),
+        ("API errors and retries", "Explain API errors and retries"),
+        ("OpenID Connect", "Explain OpenID Connect"),
+        ("Creating a Rule", "How do I create a Rule?"),
+        ("Resetting Your Password", "How do I reset my Password?"),
+        ("Deleting or merging payees", "Explain deleting or merging payees"),
+        ("Scheduled transactions", "Explain scheduled transactions"),
         ("How escrow protects a payment", "Explain how escrow protects a payment"),
     ],
 )
 def test_a_heading_becomes_a_question(heading, question):
     assert as_question(heading) == question
+
+
+def test_a_heading_that_says_too_little_gives_way_to_its_article():
+    sources = [source("x.", 1, heading="Limits", title="Get paid out"), source("y.", 2, "b.md", heading="Is it free?")]
+    assert follow_ups("What is a refund?", sources, [], []) == ["How do I get paid out?", "Is it free?"]
 
 
 def test_follow_ups_leave_out_what_was_asked_and_what_tells_nothing():
