@@ -20,7 +20,7 @@ from agent.small_talk import small_talk
 from agent.terms import terms
 from agent.writing import written
 from knowledge_base.passage import Utterance
-from tools.sources import Found, Source, linked
+from tools.sources import Found, Source, article_line
 
 QUOTED_CONFIDENCE = 0.15  # below the threshold of an answer, the nearest is still quoted from here on
 NEAREST = 3
@@ -124,5 +124,4 @@ def _listed(sources: Sequence[Source]) -> Answer:
     for source in sources:
         first_of.setdefault(source.document_id, source)
     nearest = list(first_of.values())[:NEAREST]
-    lines = [f"- {linked(source.title or source.document_id, source.url)} [{source.number}]" for source in nearest]
-    return Answer("\n".join(lines), tuple(source.number for source in nearest), answered=False)
+    return Answer("\n".join(map(article_line, nearest)), tuple(source.number for source in nearest), answered=False)

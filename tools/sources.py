@@ -68,6 +68,11 @@ def linked(title: str, url: str | None) -> str:
     return f"[{title}]({url})" if url and not re.search(r"[\s()<>]", url) else title
 
 
+def article_line(source: Source) -> str:
+    """A source in a list of articles, with its number."""
+    return f"- {linked(source.title or source.document_id, source.url)} [{source.number}]"
+
+
 @dataclass(slots=True)
 class SourceRegister:
     """Numbers passages from 1 in the order in which a turn's searches first see them."""

@@ -6,6 +6,7 @@ from html import escape
 from agent.citations import cited
 from agent.events import Failed, NextStep, Reply, Source
 from agent.extractive import MODEL_NAME
+from tools.sources import article_line
 from ui.gradio_app import icons
 from ui.gradio_app.answer_markdown import answer_html, passage_html
 from ui.gradio_app.receipt import noted_html, receipt_html
@@ -85,10 +86,17 @@ def _step(step: Step) -> str:
 
 def _answer(shown: Shown) -> str:
     titles = {source.number: _place(source) for source in shown.sources}
-    body = answer_html(shown.answer, titles, streaming=not shown.finished)
+    text = _words(shown.reply) if shown.reply else shown.answer
+    body = answer_html(text, titles, streaming=not shown.finished)
     head = '<h2 class="sr-only">Answer</h2>' if shown.answer else ""
     writing = "" if shown.finished else " writing"
     return f'{head}{_verdict(shown)}<div class="prose{writing}">{body}</div>{_notices(shown)}'
+
+
+def _words(reply: Reply) -> str:
+    """The answer without a list of nothing but the articles that stand below it anyway."""
+    listed = "\n".join(article_line(source) for source in reply.sources)
+    return reply.answer.removesuffix(listed).rstrip() if listed else reply.answer
 
 
 def _verdict(shown: Shown) -> str:
@@ -120,7 +128,7 @@ def _sources(reply: Reply) -> str:
 
 def _supported(reply: Reply) -> bool:
     """Whether the sources are what the answer rests on, rather than what came near."""
-    return (reply.answered or reply.cut) and bool(cited(reply.answer))
+    return (reply.answered or reply.cut) and bool(cited(_words(reply)))
 
 
 def _source(source: Source) -> str:

@@ -11,6 +11,7 @@ from agent.assistant import Exchange
 from agent.events import Event, Failed, Notice, Reply, SourcesFound, Token, ToolFinished, ToolStarted, TurnStarted
 from agent.extractive import MODEL_NAME
 from tests.fakes import START, play, reply, source
+from tools.sources import article_line
 from ui.gradio_app.exchange import duration, parts, status
 from ui.gradio_app.shown import PENDING, Shown, Step
 
@@ -101,6 +102,17 @@ def test_an_answer_that_the_documents_do_not_support_says_so() -> None:
     assert "don’t seem to answer this" not in supported["answer"]
     assert "don’t seem to answer this" in not_supported["answer"]
     assert "Nearest in the documents" in not_supported["sources"]
+
+
+def test_the_nearest_articles_are_listed_once() -> None:
+    near = [source(1), source(2)]
+    said = f"Nothing found; the nearest are:\n\n{article_line(near[0])}\n{article_line(near[1])}"
+    shown = parts(Shown.restored(Exchange("m", "How?", reply(said, sources=near, answered=False), START, None)))
+    assert "the nearest are:" in shown["answer"]
+    assert near[0].title not in shown["answer"]
+    assert near[0].title in shown["sources"]
+    sorry = parts(Shown.restored(Exchange("m", "No", reply(said, sources=near, answered=True), START, None)))
+    assert "Nearest in the documents" in sorry["sources"]
 
 
 @pytest.mark.parametrize(("notices", "told"), [([], "This answer stops early."), (["Stopped."], "Stopped.")])
