@@ -71,7 +71,7 @@ _NO_HELP = (
     r"(?:that|this|it) makes no sense|you(?: are|'re|re) (?:wrong|mistaken|not (?:listening|helping|answering))|"
     r"(?:i(?:'ve| have)? )?(?:already )?(?:tried|did|done|read|checked|seen) (?:that|this|it|all that|all of that)"
     r"(?: already| before| too)?|same (?:problem|error|thing|issue|answer)(?: again| as before)?|"
-    r"(?:still )?no (?:luck|help|use)|(?:please )?try again)"
+    r"(?:still )?no (?:luck|help|use)|still (?:broken|wrong|stuck|failing|nothing|the same)|(?:please )?try again)"
 )
 
 ANYTHING_ELSE = "Is there anything else you would like to know?"

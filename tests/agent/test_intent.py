@@ -67,6 +67,7 @@ def test_small_talk_wants_nothing(message: str):
         "that didn't help!",
         "i tried that already",
         "Still not working",
+        "still broken",
         "nope",
         "thats not what I asked for",
         "this is useless",

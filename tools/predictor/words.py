@@ -22,6 +22,7 @@ _PERSON = re.compile(
     r"\b(?:speak|talk|chat|connect|transfer|escalate|put me through)\b.{0,30}"
     r"\b(?:human|person|someone|somebody|agent|representative|rep|manager|supervisor|operator|staff|people)\b"
     r"|\b(?:real|actual|live|human)\s+(?:human|person|agent|being|support|operator)\b"
+    r"|^\W*who (?:do|can|could|should) i (?:talk|speak|turn) to\W*$"
     r"|\b(?:need|want|get)\s+(?:a|an|me a)\s+(?:human|person|representative|manager|supervisor)\b",
     re.IGNORECASE,
 )
