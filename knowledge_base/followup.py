@@ -24,7 +24,7 @@ CLEAR_ANSWER = 0.7  # the confidence of such a question alone from which it is o
 
 _MARKER = re.compile(r"\s*\[\^?\d+(?:\s*[,-]\s*\d+)*\]")
 _POINTS_BACK = re.compile(
-    r"\b(?:it|its|this|that|these|those|they|them|their|theirs|there|one|ones|he|she|him|her|same|also|too|else|then|"
+    r"\b(?:it|its|this|that|these|those|they|them|their|theirs|there|one|ones|he|she|him|her|same|also|too|else|then(?!\W*$)|"
     r"instead|other|others|another|both|either|neither|former|latter|such)\b",
     re.IGNORECASE,
 )

@@ -74,6 +74,7 @@ def test_a_share_is_a_share_and_falls_as_the_question_leads_elsewhere(signals: S
         ("yes, please", False),
         ("How much is the Business plan?", True),
         ("how long?", False),
+        ("How do webhooks work then?", True),
         ("Can I have both of those on the Team plan?", False),
     ],
 )
