@@ -65,7 +65,7 @@ def fit_all(data: Path, embedder: Remembering) -> None:
         "scifact (train)": scifact,
         "demo articles": page_set(ARTICLES, page_questions("demo")),
     }
-    print("Confidence: intercept, then lead, cosine, then when long: title, pairs, own pairs, 1")
+    print("Confidence: intercept, then lead, cosine, words, then what was said before: 1, gathered, title")
     _print_fit({name: _confidences(given, embedder, WORTH[name]) for name, given in sets.items()})
 
 
@@ -141,9 +141,8 @@ def _some(questions: Sequence[Question], seed: int) -> Sequence[Question]:
 
 
 def _clue_features(clues: Clues) -> tuple[float, ...]:
-    long = clues.length
-    when_long = (clues.title * long, clues.pairs * long, clues.own_pairs * long, long)
-    return (clues.lead, min(clues.cosine, RELATED), *when_long)
+    said = clues.said
+    return (clues.lead, min(clues.cosine, RELATED), clues.words, said, clues.gathered * said, clues.title * said)
 
 
 if __name__ == "__main__":

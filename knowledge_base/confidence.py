@@ -1,20 +1,20 @@
 """How sure the search is that the documents answer the question.
 
-A logistic model of a few clues that mean the same on any documents: all are absolute, none is a rank. What convinces
-differs with how much was said: of a short question, that one document stands out; of a long conversation, that one
-document holds its wording, that the others don't, and that its title was named.
+A logistic model of a few clues that mean the same on any documents: all are absolute, none is a rank. A question alone
+convinces when one document stands out, is near in meaning and holds its words. What was said before convinces when one
+document holds most of what any document holds of it, and when its title was named.
 """
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
-from numpy.typing import NDArray
 
 from knowledge_base.fusion import Candidates, Evidence, by_document
+from knowledge_base.words import Held
 
 RIVALS = 9  # other documents that the best one is compared with
 BACKGROUND = 0.2  # a score that any text reaches: what a lead is over where there are no rivals to speak of
@@ -26,61 +26,47 @@ class Clues:
     """What speaks for an answer; every value within 0..1.
 
     `lead`: how far the best document's score is above the mean of its best rivals. `cosine`: the highest of any
-    passage. `pairs`: the share of the query's pairs of neighbouring words that the best document holds. `own_pairs`:
-    how far that is above the mean of its rivals. `title`: the share of the best document's title that the query says.
-    `length`: how much the query says, from 0 for a word to 1 for a long conversation.
+    passage. `words`: the share of the query's words that the best document holds. `gathered`: of the query's pairs of
+    neighbouring words that stand in any document found, the share that the best one holds. `title`: the share of the
+    best document's title that the query says. `said`: how much of the query was said before the question, from 0 for a
+    question alone to 1 for a long conversation.
     """
 
     lead: float
     cosine: float
-    pairs: float
-    own_pairs: float
+    words: float
+    gathered: float
     title: float
-    length: float
+    said: float
 
 
 def clues_of(
     candidates: Candidates,
     evidence: Evidence,
-    length: float,
-    shared: Mapping[str, float],
+    words: Held,
+    pairs: Held,
     titles: Mapping[str, float],
+    said: float,
 ) -> Clues:
     """The clues that a finished search gives; all zero when it found nothing.
 
-    `length` is the query's; `shared` tells for each document which share of the query's pairs of words it holds, and
-    `titles` which share of its title the query says.
+    `words` and `pairs` are the query's, and which candidates hold them; `titles` tells for each document which share of
+    its title the query says.
     """
     if not len(candidates):
         return Clues(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     best = candidates.documents[int(evidence.order()[0])]
     ranked = by_document(candidates, evidence.fused)
-    rivals = sorted((name for name in ranked if name != best), key=lambda name: (-ranked[name], name))[:RIVALS]
-    rival_score = fmean(ranked[name] for name in rivals) if rivals else 0.0
-    rival_pairs = fmean(shared[name] for name in rivals) if rivals else 0.0
+    in_best = np.array([name == best for name in candidates.documents])
+    rivals = sorted((score for name, score in ranked.items() if name != best), reverse=True)[:RIVALS]
     return Clues(
-        lead=max(0.0, ranked[best] - max(BACKGROUND, rival_score)),
+        lead=max(0.0, ranked[best] - max(BACKGROUND, fmean(rivals) if rivals else 0.0)),
         cosine=max(0.0, float(evidence.cosine.max())),
-        pairs=shared[best],
-        own_pairs=max(0.0, shared[best] - rival_pairs),
+        words=words.by(in_best) / max(float(words.worth.sum()), 1e-9),
+        gathered=pairs.by(in_best) / max(pairs.anywhere(), 1e-9),
         title=titles[best],
-        length=length,
+        said=said,
     )
-
-
-def shared_by_document(
-    documents: Sequence[str], held: NDArray[np.bool_], worth: NDArray[np.float64]
-) -> dict[str, float]:
-    """For each document the share of the query's pairs, by their `worth` (pairs,), that its passages hold together.
-    `held` (pairs, passages) tells which pair stands in which passage; `documents` are the passages'."""
-    total = float(worth.sum())
-    numbers = {document: number for number, document in enumerate(dict.fromkeys(documents))}
-    if not total:
-        return dict.fromkeys(numbers, 0.0)
-    together = np.zeros((len(worth), len(numbers)), np.bool_)
-    for at, document in enumerate(documents):
-        together[:, numbers[document]] |= held[:, at]
-    return dict(zip(numbers, (worth @ together / total).tolist(), strict=True))
 
 
 def said_of_titles(titles: Mapping[str, Set[str]], said: Collection[str]) -> dict[str, float]:
@@ -95,15 +81,13 @@ def said_of_titles(titles: Mapping[str, Set[str]], said: Collection[str]) -> dic
 
 
 # Fitted by benchmarks/fit_search.py, which also says on what.
-_INTERCEPT = -5.2
-_LEAD, _COSINE = 9.6, 9.7
-_LONG, _TITLE_WHEN_LONG, _PAIRS_WHEN_LONG, _OWN_PAIRS_WHEN_LONG = -4.4, 1.4, 2.2, 9.7
+_INTERCEPT = -5.4
+_LEAD, _COSINE, _WORDS = 10.2, 8.2, 0.9
+_SAID, _GATHERED_WHEN_SAID, _TITLE_WHEN_SAID = -12.4, 14.6, 2.4
 
 
 def probability(clues: Clues) -> float:
     """The probability, 0..1, that the documents answer the question."""
-    when_long = (
-        _LONG + _TITLE_WHEN_LONG * clues.title + _PAIRS_WHEN_LONG * clues.pairs + _OWN_PAIRS_WHEN_LONG * clues.own_pairs
-    )
-    evidence = _INTERCEPT + _LEAD * clues.lead + _COSINE * min(clues.cosine, RELATED) + when_long * clues.length
-    return 1 / (1 + math.exp(-evidence))
+    when_said = _SAID + _GATHERED_WHEN_SAID * clues.gathered + _TITLE_WHEN_SAID * clues.title
+    alone = _LEAD * clues.lead + _COSINE * min(clues.cosine, RELATED) + _WORDS * clues.words
+    return 1 / (1 + math.exp(-(_INTERCEPT + alone + when_said * clues.said)))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base import followup
-from knowledge_base.confidence import Clues, clues_of, probability, said_of_titles, shared_by_document
+from knowledge_base.confidence import Clues, clues_of, probability, said_of_titles
 from knowledge_base.embeddings import Embedder
 from knowledge_base.followup import HISTORY_WEIGHT, Signals
 from knowledge_base.fusion import Candidates, Evidence, by_document
@@ -132,9 +132,10 @@ class Retriever:
     def _ranking(self, query: str, alone: Probe, probe: Probe, found: Sequence[str]) -> Ranking:
         candidates, passages = self._prober.candidates(found)
         evidence = probe.score(candidates)
-        shared = shared_by_document(candidates.documents, *probe.scores.pairs_held(candidates.rows))
+        words, pairs = probe.scores.words_held(candidates.rows), probe.scores.pairs_held(candidates.rows)
         titles = dict(zip(candidates.documents, self._prober.titles(passages), strict=True))
-        clues = clues_of(candidates, evidence, probe.length, shared, said_of_titles(titles, probe.words.words))
+        said = max(0.0, probe.length - alone.length)
+        clues = clues_of(candidates, evidence, words, pairs, said_of_titles(titles, probe.words.words), said)
         return Ranking(query, alone.vector, candidates, passages, evidence, clues, probability(clues))
 
     def _weights(self, said: Sequence[Utterance]) -> list[float]:

@@ -44,25 +44,52 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Which of a query's words, or of its pairs, stand in which passages: `places` (words, passages); and what each is
+    worth (words,)."""
+
+    places: NDArray[np.bool_]
+    worth: NDArray[np.float64]
+
+    def by(self, chosen: NDArray[np.bool_]) -> float:
+        """What the chosen of the passages (passages,) hold together."""
+        return float(self.worth[self.places[:, chosen].any(axis=1)].sum())
+
+    def anywhere(self) -> float:
+        """What all of the passages hold together."""
+        return float(self.worth[self.places.any(axis=1)].sum())
+
+
+@dataclass(frozen=True, slots=True)
 class WordScores:
     """How well each row matches, `by_row[row]` in 0..1; what each word of the query is worth: its rarity times its
-    weight; and where each of its pairs stands."""
+    weight; and in which rows its words and its pairs stand."""
 
     by_row: NDArray[np.float64]
     worth: Mapping[str, float]
+    words: Mapping[str, Rows]
     pairs: Mapping[Pair, Rows]
 
-    def pairs_held(self, rows: Rows) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """(pairs, rows) which of the query's pairs each of these rows holds, and (pairs,) what each is worth: its two
-        words. Row -1 holds none."""
-        held = np.zeros((len(self.pairs), len(rows)), np.bool_)
+    def words_held(self, rows: Rows) -> Held:
+        """Which of the query's words each of these rows holds. Row -1 holds none."""
+        return Held(self._held(list(self.words.values()), rows), np.array([self.worth[stem] for stem in self.words]))
+
+    def pairs_held(self, rows: Rows) -> Held:
+        """Which of the query's pairs each of these rows holds; a pair is worth its two words. Row -1 holds none."""
+        worth = [sum(self.worth.get(stem, 0.0) for stem in pair) for pair in self.pairs]
+        return Held(self._held(list(self.pairs.values()), rows), np.array(worth, np.float64))
+
+    def _held(self, standing: Sequence[Rows], rows: Rows) -> NDArray[np.bool_]:
+        """(standing, rows): which of these rows is among each of the standing."""
+        held = np.zeros((len(standing), len(rows)), np.bool_)
+        if not standing:
+            return held
         place = np.full(max(len(self.by_row), int(rows.max(initial=-1)) + 1), -1, np.int64)
         place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
-        for number, standing in enumerate(self.pairs.values()):
-            at = place[standing]
-            held[number, at[at >= 0]] = True
-        worth = [sum(self.worth.get(stem, 0.0) for stem in pair) for pair in self.pairs]
-        return held, np.array(worth, np.float64)
+        number = np.repeat(np.arange(len(standing)), [len(one) for one in standing])
+        at = place[np.concatenate(standing)]
+        held[number[at >= 0], at[at >= 0]] = True
+        return held
 
     def best_rows(self, limit: int) -> list[int]:
         """The rows that match best, best first; only rows that match at all."""
@@ -187,6 +214,7 @@ class _Tally:
         self._most = 0.0
         self._worth: dict[str, float] = {}
         self._unknown: set[str] = set()
+        self._words: dict[str, Rows] = {}
         self._pairs: dict[Pair, Rows] = {}
 
     def add_word(self, stem: str, word: str, weight: float) -> None:
@@ -194,6 +222,7 @@ class _Tally:
         self._worth[stem] = weight * found.idf
         self._sums[found.rows] += weight * found.scores
         self._most += weight * found.idf * (lexical.K1 + 1)
+        self._words[stem] = found.rows
         if not len(found.rows):
             self._unknown.add(stem)
 
@@ -207,7 +236,7 @@ class _Tally:
             self._most += worth
 
     def scores(self) -> WordScores:
-        return WordScores(self._sums / self._most if self._most else self._sums, self._worth, self._pairs)
+        return WordScores(self._sums / self._most if self._most else self._sums, self._worth, self._words, self._pairs)
 
 
 def _remember(cache: LRUCache[Key, Value], key: Key, value: Value) -> None:

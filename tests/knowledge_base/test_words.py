@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from knowledge_base.passage import Document, Passage
 from knowledge_base.store import IndexIdentity, Origin, Store, StoredDocument
-from knowledge_base.words import WordSearch, content_words
+from knowledge_base.words import Held, WordSearch, content_words
 
 TEXTS = {
     "fee": "The service fee is charged on each payment to a freelancer.",
@@ -105,13 +105,25 @@ def test_content_words_come_from_the_text(text: str):
     )
 
 
-def test_each_passage_tells_which_pairs_it_holds(store: Store):
+def test_each_passage_tells_which_words_and_pairs_it_holds(store: Store):
     search = WordSearch(store)
     scores = search.search(search.analyse([("service fee, five days, blue moon", 1.0)]))
     rows = search.rows_of(["refund", "fee", "key"])
-    held, worth = scores.pairs_held(np.array([rows["refund"], rows["fee"], rows["key"], -1]))
-    pairs = list(scores.pairs)
-    assert held[pairs.index(("servic", "fee"))].tolist() == [True, True, False, False]
-    assert held[pairs.index(("five", "dai"))].tolist() == [True, False, False, False]
-    assert not held[pairs.index(("blue", "moon"))].any()
-    assert (worth > 0).all()
+    at = np.array([rows["refund"], rows["fee"], rows["key"], -1])
+    pairs, given = scores.pairs_held(at), list(scores.pairs)
+    assert pairs.places[given.index(("servic", "fee"))].tolist() == [True, True, False, False]
+    assert pairs.places[given.index(("five", "dai"))].tolist() == [True, False, False, False]
+    assert not pairs.places[given.index(("blue", "moon"))].any()
+    words, stems = scores.words_held(at), list(scores.words)
+    assert words.places[stems.index("fee")].tolist() == [True, True, False, False]
+    assert not words.places[stems.index("moon")].any()
+    assert (pairs.worth > 0).all()
+    assert words.worth.tolist() == [scores.worth[stem] for stem in stems]
+
+
+def test_passages_hold_together_what_any_of_them_holds():
+    held = Held(np.array([[True, False, False], [False, True, True], [False, False, True]]), np.array([1.0, 2.0, 4.0]))
+    assert held.by(np.array([True, True, False])) == 3
+    assert held.by(np.array([False, False, False])) == 0
+    assert held.anywhere() == 7
+    assert Held(np.zeros((2, 1), np.bool_), np.ones(2)).anywhere() == 0
