@@ -200,7 +200,7 @@ class Broken(ScriptedAssistant):
 
 @pytest.mark.parametrize("kind", [Slow, Broken])
 async def test_is_not_ready_when_a_dependency_is_not(settings: Settings, kind: type[ScriptedAssistant]):
-    async with opened(settings, kind()) as open_, asyncio.timeout(4):
+    async with opened(settings, kind()) as open_, asyncio.timeout(30):
         response = await open_.client.get("/health/ready")
         assert (await open_.client.get("/health/live")).status_code == 200
     assert response.status_code == 503
