@@ -6,7 +6,7 @@ clause by clause until more would dilute it, completed to what can stand alone (
 it, all the steps of a procedure, code with its explanation), and put in the order of the document.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agent.asked import MIN_TERMS, stands_alone
@@ -25,6 +25,8 @@ from tools.sources import Found, Source, article_line
 QUOTED_CONFIDENCE = 0.15  # below the threshold of an answer, the nearest is still quoted from here on
 NEAREST = 3
 NEAR = 0.5  # of the best score, from which an article is offered after a complaint
+MOSTLY = 0.5  # of the words of an answer
+CLEARLY_MORE = 2  # times as many of the question's own words
 QUOTED_SHARE = 0.7  # of the words of a sentence in an answer, from which the answer quoted it
 EXPECTED = 3.6  # factor of the expected length where clauses are quoted
 
@@ -82,16 +84,44 @@ def compose(
         history = ()
     alone = stands_alone(question, history, found.query, given)
     probable = relevance(question, history, given)
-    parts = quotable_parts(question, found.query or question, given, probable, alone=alone)
     wanted = length if found.answerable else QUOTED
-    expected = wanted.expected * (1.0 if alone else EXPECTED)
     said = terms(question).union(*(terms(one.text) for one in history))
-    chosen = choose(question, given, parts, wanted.most, expected, said)
+
+    def chosen_of(at: Sequence[int], *, alone: bool) -> list[Candidate]:
+        some = [given[i] for i in at]
+        parts = quotable_parts(question, found.query or question, some, [probable[i] for i in at], alone=alone)
+        return choose(question, some, parts, wanted.most, wanted.expected * (1.0 if alone else EXPECTED), said)
+
+    chosen = chosen_of(range(len(given)), alone=alone)
+    if not alone and (news := _news(question, chosen, given, history)):
+        chosen = chosen_of(news, alone=True)
     if not chosen or (not found.answerable and found.confidence < QUOTED_CONFIDENCE):
         return unanswered(found.sources)
     quoted = completed(question, chosen, given)
     text, numbers = written(quoted), tuple(dict.fromkeys(one.source.number for one in quoted))
     return Answer(text, numbers) if found.answerable else Answer(f"{NOT_SURE}\n\n{text}", numbers, answered=False)
+
+
+def _news(
+    question: str, chosen: Sequence[Candidate], given: Sequence[Candidate], history: Sequence[Utterance]
+) -> list[int]:
+    """Where an answer would mostly say again what was said: the places of all that was not, if any of that holds
+    clearly more of the question's own words."""
+    told = [terms(one.text) for one in history if one.role == "assistant"]
+    if sum(one.words for one in chosen if _was_told(one, told)) < MOSTLY * sum(one.words for one in chosen):
+        return []
+    news = [at for at, one in enumerate(given) if not _was_told(one, told)]
+    asked = terms(question)
+
+    def held(some: Iterable[Candidate]) -> int:
+        return max((len(asked & (terms(one.unit.text) | terms(one.heading))) for one in some), default=0)
+
+    return news if held(given[at] for at in news) > CLEARLY_MORE * held(chosen) else []
+
+
+def _was_told(one: Candidate, told: Sequence[frozenset[str]]) -> bool:
+    unit = terms(one.unit.text)
+    return any(len(unit & answer) > QUOTED_SHARE * len(unit) for answer in told)
 
 
 def unanswered(sources: Sequence[Source]) -> Answer:
@@ -105,17 +135,10 @@ def unanswered(sources: Sequence[Source]) -> Answer:
 def others(sources: Sequence[Source], told: Sequence[str]) -> Answer:
     """The articles that come nearest, but for those that earlier answers quoted; no numbers where there are none."""
     said = [terms(text) for text in told]
-    quoted = {
-        one.source.document_id
-        for one in candidates(sources)
-        if any(_is_quoted(terms(one.unit.text), answer) for answer in said)
-    }
+    long = (one for one in candidates(sources) if len(terms(one.unit.text)) >= MIN_TERMS)
+    quoted = {one.source.document_id for one in long if _was_told(one, said)}
     best = max((source.score for source in sources), default=0.0)
     return _listed([one for one in sources if one.document_id not in quoted and one.score >= NEAR * best])
-
-
-def _is_quoted(unit: frozenset[str], said: frozenset[str]) -> bool:
-    return len(unit) >= MIN_TERMS and len(unit & said) > QUOTED_SHARE * len(unit)
 
 
 def _listed(sources: Sequence[Source]) -> Answer:

@@ -62,6 +62,23 @@ def test_what_is_searched_alone_is_answered_alone():
     assert heard == [()]
 
 
+SAID = "The client has 7 days to approve the work."
+TALK = [Utterance("user", "When must it be approved?"), Utterance("assistant", SAID)]
+
+
+def test_what_was_said_gives_way_to_what_holds_more_of_the_question():
+    text = f"{SAID} A reviewer helps with each dispute that is opened."
+    likely = Judge({"The client": 0.9, "A reviewer": 0.1})
+    said = compose("and who helps in a dispute?", TALK, found(source(text)), relevance=likely).text
+    assert said == "A reviewer helps with each dispute that is opened [1]."
+
+
+def test_what_was_said_is_said_again_where_nothing_fits_better():
+    text = f"{SAID} A reviewer helps with each dispute that is opened."
+    likely = Judge({"The client": 0.9, "A reviewer": 0.1})
+    assert SAID[:-1] in compose("and until when must it be done?", TALK, found(source(text)), relevance=likely).text
+
+
 def test_a_doubtful_find_is_quoted_as_one():
     doubtful = found(source("The client has 7 days."), confidence=0.3, answerable=False)
     said = compose("How many weeks?", (), doubtful, relevance=Judge({"The client": 0.9}))
