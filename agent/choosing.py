@@ -1,8 +1,8 @@
-"""Chooses what an answer quotes: the likeliest clauses, one by one, until more would dilute the answer."""
+"""Chooses what an answer quotes: the run of clauses that is likely the answer, and what else makes it better."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 
 from agent.asked import weighed
@@ -10,13 +10,11 @@ from agent.candidates import Candidate
 from agent.clauses import clauses
 from agent.completing import MAX_LIST_WORDS, completed, may_stand
 from agent.relevance_features import Floats
+from agent.spans import Agreement, Clause
 from agent.terms import terms
 
 SHORTLIST = 16  # candidates that are considered at all
-OTHER_DOCUMENT = 0.5  # how much less likely a sentence of another document than the best one's is
 REPEATS = 0.7  # share of the words of a sentence in another one from which it says nothing new
-FAR = 0.1  # how likely, relative to the best, something must be to be said beside it
-SHARPENED = 2.0  # exponent of the probabilities of clauses: what is likely makes what is less likely unlikelier still
 GAP = "..."  # in place of what is left out
 LEFT_OUT = 5  # words at least that are left out of a sentence
 NEVER = 1e-6  # the least that anything is likely
@@ -32,29 +30,21 @@ _OPENS_CONDITION = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What may be quoted of a candidate: the place of a clause, or None for all of it, and how likely that is."""
-
-    clause: int | None
-    words: int
-    likely: float
-
-
-def quotable_parts(
+def probabilities(
     question: str, query: str, given: Sequence[Candidate], probable: Sequence[Floats], *, alone: bool
-) -> list[list[Part]]:
-    """What may be quoted of each candidate, with what the trees cannot know of it as a whole.
+) -> list[list[float]]:
+    """How likely each part of each candidate is, with what the trees cannot know of it as a whole: each of its clauses,
+    or all of it.
 
     What can be left out of a sentence is mostly what was said before: a question that stands alone gets it whole.
     """
     wholes = [max(NEVER, _of_words(one, some)) for one, some in zip(given, probable, strict=True)]
     likely = weighed(question, query, given, wholes, alone=alone)
     if alone:
-        return [[Part(None, one.words, fit)] for one, fit in zip(given, likely, strict=True)]
+        return [[fit] for fit in likely]
     return [
-        _clause_parts(one, some, fit / whole)
-        for one, some, fit, whole in zip(given, probable, likely, wholes, strict=True)
+        [min(1.0, p * fit / whole) for p in some.tolist()]
+        for some, fit, whole in zip(probable, likely, wholes, strict=True)
     ]
 
 
@@ -65,54 +55,82 @@ def _of_words(one: Candidate, probable: Floats) -> float:
     return quoted / sum(lengths)
 
 
-def _clause_parts(one: Candidate, probable: Floats, factor: float) -> list[Part]:
-    each = zip(clauses(one.unit), probable.tolist(), strict=True)
-    return [Part(at, len(text.split()), min(1.0, factor * p) ** SHARPENED) for at, (text, p) in enumerate(each)]
-
-
 def choose(
     question: str,
     given: Sequence[Candidate],
-    parts: Sequence[Sequence[Part]],
+    likely: Sequence[Sequence[float]],
     most: int,
-    expected: float,
+    beta: float,
     said: frozenset[str],
+    *,
+    whole: bool,
 ) -> list[Candidate]:
-    """The parts that make the best answer: as long as each raises the expected F1 of the answer's words.
+    """The parts that are expected to agree best with the answer, those of the likeliest run first.
 
-    With p a part's probability and n its words, that is the sum of p·n over (the answer's words + those of the true
-    answer), here the expected length; `most` words at most. `said` are the terms of the conversation.
+    `most` words at most, and `beta` as in `Agreement`; `said` are the terms of the conversation. `whole`: whether each
+    candidate is quoted whole, and has one probability.
     """
-    best = [max(part.likely for part in some) for some in parts]
-    order = sorted(range(len(given)), key=lambda i: -best[i])[:SHORTLIST]
-    order = [i for i in order if may_stand(question, given[i], given)]
-    least = FAR * max((best[i] for i in order), default=0.0)
-    left = [(i, part) for i in order for part in parts[i] if part.likely >= least]
-    chosen: dict[int, list[Part]] = {}
-    worth = words = 0.0
-    while left:
-        first = next(iter(chosen), None)
-        likelihood, at = max((_likelihood(part, given, i, first), -at) for at, (i, part) in enumerate(left))
-        i, part = left.pop(-at)
-        if i not in chosen:
-            if any(_repeats(given[i], given[other]) for other in chosen):
-                continue
-            if chosen and _shown(question, [*chosen, i], given) > max(most, MAX_LIST_WORDS):
-                continue
-        more_worth, more_words = worth + likelihood * part.words, words + part.words
-        lowers = more_worth / (more_words + expected) < worth / (words + expected)
-        if chosen and (more_words > most or lowers):
-            break
-        chosen.setdefault(i, []).append(part)
-        worth, words = more_worth, more_words
-    return [_excerpt(given[i], [part.clause for part in some], said) for i, some in chosen.items()]
+    some = [i for i in shortlist(likely) if may_stand(question, given[i], given)]
+    if not some:
+        return []
+    parts = in_reading_order(given, likely, some, whole=whole)
+    first = {one.unit: at for at, one in reversed(list(enumerate(parts)))}
+    chosen: dict[int, list[int]] = {}
+    for at in _agreed(question, given, parts, most, beta):
+        chosen.setdefault(parts[at].unit, []).append(at - first[parts[at].unit])
+    return [
+        given[i] if len(places) == len(likely[i]) else _excerpt(given[i], places, said) for i, places in chosen.items()
+    ]
 
 
-def _excerpt(one: Candidate, at: Sequence[int | None], said: frozenset[str]) -> Candidate:
+def _agreed(question: str, given: Sequence[Candidate], parts: Sequence[Clause], most: int, beta: float) -> list[int]:
+    """The places of the likeliest run, and of what makes it better."""
+    agreement = Agreement(parts, beta)
+    places = agreement.best_run(most)
+    agreement.say(places)
+    while (at := agreement.next_best(most)) is not None:
+        unit = parts[at].unit
+        units = list(dict.fromkeys(parts[place].unit for place in places))
+        if unit in units or _adds(question, unit, units, given, most):
+            agreement.say([at])
+            places.append(at)
+        else:
+            agreement.leave_out([place for place, one in enumerate(parts) if one.unit == unit])
+    return places
+
+
+def shortlist(likely: Sequence[Sequence[float]]) -> list[int]:
+    """The places of the candidates with the likeliest parts."""
+    return sorted(range(len(likely)), key=lambda i: -max(likely[i]))[:SHORTLIST]
+
+
+def in_reading_order(
+    given: Sequence[Candidate], likely: Sequence[Sequence[float]], some: Sequence[int], *, whole: bool = False
+) -> list[Clause]:
+    """The parts of some candidates in the order of their documents. Those that are quoted whole make no runs: what a
+    question without a conversation asks for is told of each alone (agent/asked.py)."""
+    order = sorted(some, key=lambda i: (given[i].source.document_id, given[i].source.ordinal, i))
+    sections: dict[tuple[str, str | int], int] = {}
+    found: list[Clause] = []
+    for i in order:
+        one = given[i]
+        section = sections.setdefault((one.source.passage_id, i if whole else one.heading), len(sections))
+        texts = (one.unit.text,) if whole else clauses(one.unit)
+        found += [Clause(len(text.split()), p, i, section) for text, p in zip(texts, likely[i], strict=True)]
+    return found
+
+
+def _adds(question: str, i: int, chosen: Sequence[int], given: Sequence[Candidate], most: int) -> bool:
+    """Whether a candidate says something new, and is not too long with what it cannot stand without."""
+    if any(_repeats(given[i], given[other]) for other in chosen):
+        return False
+    shown = completed(question, [given[other] for other in (*chosen, i)], given)
+    return sum(one.words for one in shown) <= max(most, MAX_LIST_WORDS)
+
+
+def _excerpt(one: Candidate, at: Sequence[int], said: frozenset[str]) -> Candidate:
     """A candidate with only some of its clauses, and dots for the others; what belongs together stays together, and a
     few words are not left out."""
-    if None in at:
-        return one
     parts = clauses(one.unit)
     opened = [place - 1 for place in at if place and _is_news(parts[place - 1], said)]
     kept: list[int] = []
@@ -139,18 +157,6 @@ def _is_news(clause: str, said: frozenset[str]) -> bool:
 def _belongs_to(before: str, after: str) -> bool:
     """Whether a clause must not lose the one that follows it: a condition, or what a condition opens."""
     return _RESTRICTS.match(after) is not None or (before.endswith(",") and _CONDITION.match(before) is not None)
-
-
-def _shown(question: str, chosen: Sequence[int], given: Sequence[Candidate]) -> int:
-    """How many words are shown when some units are chosen."""
-    return sum(one.words for one in completed(question, [given[i] for i in chosen], given))
-
-
-def _likelihood(part: Part, given: Sequence[Candidate], i: int, first: int | None) -> float:
-    if first is None:
-        return part.likely
-    elsewhere = given[i].source.document_id != given[first].source.document_id
-    return part.likely * (OTHER_DOCUMENT if elsewhere else 1.0)
 
 
 def _repeats(one: Candidate, other: Candidate) -> bool:

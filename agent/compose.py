@@ -1,9 +1,10 @@
 """An answer quoted from the passages that were found: question and sources in, Markdown with citations out.
 
 Nothing is invented: every sentence is one of a source, cleaned of inline markup, and followed by the number of that
-source; dots stand for clauses that are left out. What is likely part of the answer (agent/relevance.py) is chosen
-clause by clause until more would dilute it, completed to what can stand alone (a list with the sentence that introduces
-it, all the steps of a procedure, code with its explanation), and put in the order of the document.
+source; dots stand for clauses that are left out. Each clause has a probability to be part of the answer
+(agent/relevance.py). The clauses that agree best with what the answer may be are chosen (agent/spans.py), completed to
+what can stand alone (a list with the sentence that introduces it, all the steps of a procedure, code with its
+explanation), and put in the order of the document.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from agent.asked import MIN_TERMS, stands_alone
 from agent.candidates import Candidate, candidates
-from agent.choosing import choose, quotable_parts
+from agent.choosing import choose, probabilities
 from agent.completing import completed
 from agent.quotable import quotable
 from agent.relevance import relevance
@@ -28,19 +29,19 @@ NEAR = 0.5  # of the best score, from which an article is offered after a compla
 MOSTLY = 0.5  # of the words of an answer
 CLEARLY_MORE = 2  # times as many of the question's own words
 QUOTED_SHARE = 0.7  # of the words of a sentence in an answer, from which the answer quoted it
-EXPECTED = 3.6  # factor of the expected length where clauses are quoted
 
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How long an answer may be, before lists are completed, and how long one is expected to be: see `choose`."""
+    """How long an answer may be, before lists are completed, and how much more it counts that it is complete than that
+    it says nothing else: see `choose`."""
 
     most: int
-    expected: int
+    beta: float
 
 
-USUAL, SHORT, LONG = Length(110, 32), Length(45, 8), Length(180, 70)
-QUOTED = Length(45, 26)  # of an answer that may not be one
+USUAL, SHORT, LONG = Length(110, 1.7), Length(45, 0.9), Length(180, 2.5)
+QUOTED = Length(45, 1.7)  # of an answer that may not be one
 
 NO_ANSWER = "The documents don't answer this."
 NEAREST_ARTICLES = "I found nothing that answers this; the nearest articles are:"
@@ -89,8 +90,8 @@ def compose(
 
     def chosen_of(at: Sequence[int], *, alone: bool) -> list[Candidate]:
         some = [given[i] for i in at]
-        parts = quotable_parts(question, found.query or question, some, [probable[i] for i in at], alone=alone)
-        return choose(question, some, parts, wanted.most, wanted.expected * (1.0 if alone else EXPECTED), said)
+        likely = probabilities(question, found.query or question, some, [probable[i] for i in at], alone=alone)
+        return choose(question, some, likely, wanted.most, wanted.beta, said, whole=alone)
 
     chosen = chosen_of(range(len(given)), alone=alone)
     if not alone and (news := _news(question, chosen, given, history)):

@@ -5,6 +5,7 @@ DIR holds corpus.jsonl, queries.jsonl with `answer`, and qrels.tsv; doc2dial is 
 What is fitted is the share of each unit's words that the true answer holds, as the probability that one of its words
 belongs there: a unit that is half quoted counts half. Words count where they stand in the answer in the same order, in
 runs of a few, so that common words alone make no answer. The first trees learn this of units, the second of clauses.
+The weights of agent/spans.py are fitted to what the trees say of documents that they have never seen, and printed.
 
 The trees are fitted to everything and written (--check leaves that out). Then the questions are split by document, and
 every part is answered by trees that have seen no document of it: those are the figures to believe. It takes about ten
@@ -17,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -25,17 +25,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize  # type: ignore[import-untyped]
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from agent.candidates import Candidate, candidates
+from agent.choosing import in_reading_order, shortlist
 from agent.clauses import clauses
 from agent.compose import compose
 from agent.evaluation import PASSAGES, THREADS, token_scores, tokens
 from agent.relevance import AROUND, TREES, Ranker, beside, nearest, relevance
 from agent.relevance_features import CLAUSE, FEATURES, Floats, Places, Reading
 from agent.relevance_trees import Trees
+from agent.spans import FEATURES as SPAN_FEATURES
+from agent.spans import Spans
 from knowledge_base.embeddings import MiniLmEmbedder
 from knowledge_base.evaluation import retriever_over
+from knowledge_base.passage import Utterance
 from knowledge_base.question_set import Question, QuestionSet, read_question_set
 from tools.sources import Found, SourceRegister
 
@@ -59,6 +64,8 @@ SECOND = FIRST | {
     "max_features": 0.5,
 }
 DECIMALS = 4
+NEAR = 0.3  # F1 with the answer from which the nearest run counts as it
+REGULARIZATION = 1e-3
 
 Exported = dict[str, Any]
 Score = tuple[float, float, int]
@@ -87,13 +94,17 @@ def main() -> None:
     given = read_question_set(*(options.data / name for name in ("corpus.jsonl", "queries.jsonl", "qrels.tsv")))
     fitting = Fitting(make_examples(given))
     fitted = fitting.everything()
-    report("documents seen", [scored(one, ranker_of(fitted)) for one in fitting.examples])
+    ranker = ranker_of(fitted)
+    report("documents seen", fitting.examples, [clauses_by(ranker, one) for one in fitting.examples])
     if not options.check:
         write(fitted, TREES)
-    report("documents never seen", fitting.held_out())
+    unseen = fitting.unseen()
+    report("documents never seen", fitting.examples, unseen)
+    print("agent/spans.py: WEIGHTS =", tuple(span_weights(fitting.examples, unseen).round(3).tolist()))
 
 
-def report(name: str, scores: Sequence[Score]) -> None:
+def report(name: str, examples: Sequence[Example], probable: Sequence[Sequence[Floats]]) -> None:
+    scores = [scored(one, some) for one, some in zip(examples, probable, strict=True)]
     f1, recall, words = (fmean(column) for column in zip(*scores, strict=True))
     print(f"{name:24} F1 {f1:.3f}   recall {recall:.3f}   words {words:.1f}   of {len(scores)} questions", flush=True)
 
@@ -169,13 +180,10 @@ class Fitting:
     def everything(self) -> Exported:
         return self._without(frozenset())
 
-    def held_out(self) -> list[Score]:
-        """The scores of every question by trees that have seen no document that answers it."""
-        found: list[Score] = []
-        for number in range(PARTS):
-            ranker = ranker_of(self._without(frozenset({number})))
-            found.extend(scored(one, ranker) for one, at in self._placed() if at == number)
-        return found
+    def unseen(self) -> list[Sequence[Floats]]:
+        """What trees that have seen no document that answers it say of the clauses of each example."""
+        rankers = [ranker_of(self._without(frozenset({number}))) for number in range(PARTS)]
+        return [clauses_by(rankers[at], one) for one, at in self._placed()]
 
     def _without(self, left_out: frozenset[int]) -> Exported:
         kept = [number for number in range(PARTS) if number not in left_out]
@@ -269,13 +277,60 @@ def write(fitted: Exported, path: Path) -> None:
     )
 
 
+# Runs
+
+
+def span_weights(examples: Sequence[Example], probable: Sequence[Sequence[Floats]]) -> Floats:
+    """(FEATURES of agent/spans.py,) under which the runs of clauses nearest to the answers are likeliest."""
+    runs = [run for one, some in zip(examples, probable, strict=True) if (run := _runs(one, some)) is not None]
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        total, slope = 0.0, np.zeros(len(weights))
+        for features, nearest_one in runs:
+            score = features @ weights
+            odds = np.exp(score - score.max())
+            probability = odds / odds.sum()
+            total -= float(np.log((probability * nearest_one).sum()))
+            slope += (probability - nearest_one / nearest_one.sum()) @ features
+        shrink = REGULARIZATION * len(runs)
+        return total + shrink * float(weights @ weights), slope + 2 * shrink * weights
+
+    found: Floats = minimize(loss, np.zeros(len(SPAN_FEATURES)), jac=True, method="L-BFGS-B").x
+    return found
+
+
+def _runs(example: Example, probable: Sequence[Floats]) -> tuple[Floats, Floats] | None:
+    """The features of the runs that may be the answer, and (spans,) 1.0 where one is as near to it as any; None where
+    none is near."""
+    likely = [some.tolist() for some in probable]
+    parts = in_reading_order(example.possible, likely, shortlist(likely))
+    quoted = np.split(example.clause_quoted, np.flatnonzero(np.diff(example.owner)) + 1)
+    spans = Spans.of(parts)
+    of_parts = np.concatenate([quoted[unit] for unit in dict.fromkeys(one.unit for one in parts)])
+    held = np.append(0.0, np.cumsum(of_parts * np.diff(spans.bounds)))
+    answer = len(tokens(example.question.answer or ""))
+    f1 = 2 * (held[spans.last + 1] - held[spans.first]) / (spans.words + answer)
+    return (spans.features(), (f1 == f1.max()).astype(float)) if f1.max() >= NEAR else None
+
+
 # Scoring
 
 
-def scored(example: Example, ranker: Ranker) -> Score:
-    """Token F1, token recall and the number of words of the answer that this ranker leads to."""
+def clauses_by(ranker: Ranker, example: Example) -> list[Floats]:
+    """What a ranker says of the clauses of each candidate."""
     question = example.question
-    answer = compose(question.text, question.history, example.found, relevance=partial(relevance, ranker=ranker))
+    return relevance(question.text, question.history, example.possible, ranker=ranker)
+
+
+def scored(example: Example, probable: Sequence[Floats]) -> Score:
+    """Token F1, token recall and the number of words of the answer that these probabilities of clauses lead to."""
+    question = example.question
+    known = {(one.rank, one.index): some for one, some in zip(example.possible, probable, strict=True)}
+
+    def of(_: str, __: Sequence[Utterance], given: Sequence[Candidate]) -> list[Floats]:
+        return [known[one.rank, one.index] for one in given]
+
+    answer = compose(question.text, question.history, example.found, relevance=of)
     return token_scores(answer.text, question.answer or "")
 
 

@@ -73,7 +73,7 @@ def test_the_same_statement_is_not_made_twice():
     first = source("A milestone is at least 50 euros.")
     second = source("A milestone is at least 50 euros here.", 2, "b.md")
     said = compose("What is the least?", (), found(first, second), relevance=Judge({"A milestone": 0.9}))
-    assert said.numbers == (1,)
+    assert len(said.numbers) == 1
 
 
 def test_where_there_is_room_for_one_the_amount_that_is_asked_for_wins():

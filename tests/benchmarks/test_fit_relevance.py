@@ -7,7 +7,8 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from agent.relevance_trees import Trees
-from benchmarks.fit_relevance import FIRST, PARTS, exported, make_example, parts
+from agent.spans import FEATURES as SPAN_FEATURES
+from benchmarks.fit_relevance import FIRST, PARTS, exported, make_example, parts, scored, span_weights
 from knowledge_base.question_set import Question
 from tests.agent.quoting import found, source
 
@@ -57,3 +58,20 @@ def test_a_clause_is_quoted_by_its_own_words():
 
 def test_a_search_that_found_nothing_is_no_example_of_anything():
     assert make_example(QUESTION, found()) is None
+
+
+def test_the_run_that_is_nearest_to_the_answer_is_the_likeliest_by_the_fitted_weights():
+    text = "Pigeons fly home. The client has 7 days. Pigeons find the way by the sun."
+    example = make_example(QUESTION, found(source(text)))
+    assert example is not None
+    weights = span_weights([example], [[np.array([p]) for p in (0.2, 0.6, 0.3)]])
+    assert len(weights) == len(SPAN_FEATURES)
+    assert weights[SPAN_FEATURES.index("first odds")] > 0
+    assert weights[SPAN_FEATURES.index("words")] < 0
+
+
+def test_an_answer_is_scored_by_the_probabilities_given():
+    example = make_example(QUESTION, found(source("Pigeons fly home. The client has 7 days.")))
+    assert example is not None
+    right, wrong = (scored(example, [np.array([p]), np.array([1 - p])]) for p in (0.001, 0.999))
+    assert right[0] > wrong[0] == 0
