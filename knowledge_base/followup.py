@@ -61,8 +61,8 @@ class Signals:
 
 # A logistic model of a new subject, fitted by benchmarks/fit_search.py on conversations that stay on a subject, and
 # on opening questions put after somebody else's conversation.
-_INTERCEPT = -3.8
-_LEAD, _OVERLAP, _NEARNESS, _OWN, _REPLY, _SHORT = 11.9, -1.9, -3.5, 5.7, -1.1, -2.3
+_INTERCEPT = -3.9
+_LEAD, _OVERLAP, _NEARNESS, _OWN, _REPLY, _SHORT = 12.1, -2.0, -3.2, 5.7, -1.1, -2.2
 
 ALIEN = 0.3  # a cosine below this to everything: nobody talks about that here, neither the documents nor these two
 HEARD = 0.3  # an overlap from which somebody did
