@@ -26,6 +26,7 @@ DEFINES = 3.0  # how much likelier a definition is where one is asked for
 SHOWS_STEPS = 5.0  # how much likelier a step is where it is asked how something is done
 SAME_QUESTION = 0.6  # share of the words of a heading that a question holds when it asks the same
 SHOWS_ALL = 2.0  # how much likelier a row is where all of something, or a comparison, is asked for
+ENUMERATES = 8.0  # the same for rows and items under a heading, or after a sentence, that names what is asked for
 UNNAMED = 0.4  # how much less likely a row is of which the question names nothing
 NAMED_CODE = 6.0  # how much likelier code is in the language that is asked for
 REFERS = 0.4  # how much less likely a sentence is that only says where to read on
@@ -63,6 +64,12 @@ _KINDS = (  # what a question asks for, and how that looks in an answer
 _ASKING = re.compile(r"\b(?:what|when|where|who|why|how)\b", re.I)
 _ASKS_ALL = re.compile(
     r"\b(?:what|which) (?:(?:\w+ ){0,3}are|(?:\w+ )?\w+s (?:do|can|does|is|have|may))\b|\blist\b|\boverview\b", re.I
+)
+_ASKS_FOR_ALL_OF = re.compile(
+    r"\b(?:what|which) (?:\w+ ){0,2}?(\w+s) (?:are|can|could|did|do|does|have|is|may|must|should)\b"
+    r"|\bwhat are (?:(?:all|my|our|the|your) )+(?:\w+ ){0,2}?(\w+s)\b"
+    r"|\blist (?:me )?(?:all )?(?:of )?(?:my |our |the |your )?(?:\w+ ){0,2}?(\w+s)\b",
+    re.I,
 )
 _COMPARES = re.compile(r"\b(?:compar\w+|differ\w*|versus|vs)\b", re.I)
 _ASKS_HOW = re.compile(
@@ -212,10 +219,11 @@ def _alone(question: str, query: str, given: Sequence[Candidate], likely: Sequen
             top = max(values[i] for i in steps)
             for i in steps:
                 values[i] = top
-    most, looks = max(fits), _looks(question, given)
+    most, looks, wanted = max(fits), _looks(question, given), _all_of(question)
 
     def trust(one: Candidate) -> float:
-        return TREES * (FORMS if one.unit.kind == "row" or (asks_how and is_step(one)) else 1.0)
+        is_form = one.unit.kind == "row" or (asks_how and is_step(one)) or _is_one_of(wanted, one, given)
+        return TREES * (FORMS if is_form else 1.0)
 
     return [
         best
@@ -281,6 +289,20 @@ def is_step(one: Candidate) -> bool:
     return one.unit.marker[:1].isdigit()
 
 
+def _all_of(question: str) -> frozenset[str]:
+    """What a question asks for all of: the stem of "events" in "list all webhook events"; else empty."""
+    found = _ASKS_FOR_ALL_OF.search(question)
+    return words(next(filter(None, found.groups()))) if found else frozenset()
+
+
+def _is_one_of(wanted: frozenset[str], one: Candidate, given: Sequence[Candidate]) -> bool:
+    """Whether a unit is one of many of what is wanted: a row or an item below a heading, or after a sentence, that
+    names it."""
+    if not wanted or is_step(one) or one.unit.kind not in ("row", "item"):
+        return False
+    return not wanted.isdisjoint(words(one.heading) | words(_lead_in(one, given)))
+
+
 def compares(question: str) -> bool:
     """Whether a question asks how things differ."""
     return _COMPARES.search(question) is not None
@@ -302,7 +324,7 @@ def _looks(question: str, given: Sequence[Candidate]) -> Callable[[Candidate], f
     defines = _definition(question)
     asks_how = _ASKS_HOW.search(question) is not None
     wants_rows = asks_for_all(question) or compares(question)
-    asked, shared = words(question), _shared_by_rows(given, words)
+    asked, shared, wanted = words(question), _shared_by_rows(given, words), _all_of(question)
 
     def of_row(one: Candidate) -> float:
         if wants_rows:
@@ -315,7 +337,9 @@ def _looks(question: str, given: Sequence[Candidate]) -> Callable[[Candidate], f
             factor *= DEFINES
         if names_language(question, one):
             factor *= NAMED_CODE
-        if one.unit.kind == "row":
+        if _is_one_of(wanted, one, given):
+            factor *= ENUMERATES
+        elif one.unit.kind == "row":
             factor *= of_row(one)
         return factor * SHOWS_STEPS if asks_how and is_step(one) else factor
 

@@ -33,6 +33,7 @@ _IMPERATIVE = frozenset(_VERBS.split())
 MAX_FOLLOW_UPS = 3
 MAX_HEADING_CHARS = 70
 LEAST_TERMS = 2  # of a heading that is clear by itself
+_READER_SPEAKS = re.compile(r"\b(?:I|me|my|we|our)\b")  # "The refund differs from what I paid"
 _SECOND_ACT = re.compile(r"\b\w+ing\b", re.IGNORECASE)  # "Deleting or merging payees"
 
 
@@ -85,9 +86,9 @@ def _is_telling(heading: str) -> bool:
 
 def as_question(heading: str) -> str:
     """A heading or a title as something that a reader could ask: "How do I …?" for an imperative or what somebody does,
-    else "Explain …"."""
+    as it is where it speaks for the reader, else "Explain …"."""
     plain = re.sub(r"^\d+(?:\.\d+)*[.)]?\s+", "", " ".join(heading.replace("`", "").split())).rstrip(".")
-    if plain.endswith("?"):
+    if plain.endswith("?") or _READER_SPEAKS.search(plain):
         return plain
     first, _, rest = plain.partition(" ")
     if first.lower() == "how" and rest.lower().startswith("to "):
@@ -112,5 +113,5 @@ def _verb(word: str) -> str | None:
 def _mid_sentence(heading: str) -> str:
     """A heading without the capital of its first word, unless the others have theirs or the word is a name."""
     first, _, rest = heading.partition(" ")
-    is_plain = first[1:].islower() and rest == rest.lower()
+    is_plain = first in ("A", "An", "The") or (first[1:].islower() and rest == rest.lower())
     return heading[0].lower() + heading[1:] if is_plain and rest else heading

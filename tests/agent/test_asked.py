@@ -179,3 +179,31 @@ def test_what_is_weighed_stays_a_probability(blocks, question, alone):
         likely = weighed(question, question, given, [0.3] * len(given), alone=alone)
         assert len(likely) == len(given)
         assert all(0 <= one <= 1 for one in likely)
+
+
+ROLES = """A workspace knows roles.
+
+## Roles in one sentence
+
+- **Owner:** answers for everything.
+- **Finance:** pays and sees invoices.
+
+## Change a role
+
+Nobody can raise a person's own rights.
+
+- Ask an Owner.
+"""
+
+
+@pytest.mark.parametrize("question", ["what roles are there?", "Which roles do you have?", "list all the roles"])
+def test_who_asks_for_all_of_something_gets_what_stands_under_its_name(question: str):
+    said = answer(question, source(ROLES, heading="", title="Teams"), likely={"A workspace": 0.3, "Nobody": 0.2})
+    assert "Owner: answers for everything [1]" in said
+    assert "Finance: pays and sees invoices [1]" in said
+
+
+@pytest.mark.parametrize("question", ["what are roles?", "who may change a role?", "what rights are there?"])
+def test_who_asks_something_else_of_it_does_not(question: str):
+    said = answer(question, source(ROLES, heading="", title="Teams"), likely={"A workspace": 0.3, "Nobody": 0.2})
+    assert "Finance: pays" not in said

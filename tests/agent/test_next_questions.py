@@ -22,6 +22,9 @@ from tests.agent.quoting import source
         ("Deleting or merging payees", "Explain deleting or merging payees"),
         ("Scheduled transactions", "Explain scheduled transactions"),
         ("How escrow protects a payment", "Explain how escrow protects a payment"),
+        ("The Month Ahead Strategy", "Explain the Month Ahead Strategy"),
+        ("A break instead of closing", "Explain a break instead of closing"),
+        ("The refund differs from what I paid", "The refund differs from what I paid"),
     ],
 )
 def test_a_heading_becomes_a_question(heading, question):
