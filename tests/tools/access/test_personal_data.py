@@ -25,6 +25,7 @@ from tools.access.personal_data import find, luhn, mask
         ("IBAN DE89 3704 0044 0532 0130 00.", "IBAN [iban]."),
         ("GB82WEST12345698765432", "[iban]"),
         ("from 203.0.113.7 and 2001:db8::8a2e:370:7334", "from [ip] and [ip]"),
+        ("from ::ffff:203.0.113.7 and ::ffff:0.0.0.0.", "from [ip] and [ip]."),
         ("router at 192.168.1.1.", "router at [ip]."),
         ("key sk-abcdefghijklmnopqrstuvwx here", "key [secret] here"),
         ("password: hunter2hunter2", "password: [secret]"),
