@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tools.predictor.words import asks_for_person
+
 QUESTION_CHARS = 500
 STEPS = 8
 
@@ -47,14 +49,23 @@ class Packet:
 
 
 def packet(question: str, earlier: Sequence[Said]) -> Packet:
-    """The packet of a conversation whose open question is `question`; `earlier` in the order of the conversation."""
+    """The packet of a conversation that ends with `question`; `earlier` in the order of the conversation."""
     unanswered = sum(not said.answered for said in earlier)
     disliked = sum(said.rating == -1 for said in earlier)
-    found = [f"Asks: {_short(question, QUESTION_CHARS)}", f"{len(earlier)} earlier questions in this conversation"]
+    asked = "; then: ".join(_short(one, QUESTION_CHARS) for one in _open_questions(question, earlier))
+    found = [f"Asks: {asked}", f"{len(earlier)} earlier questions in this conversation"]
     found += [f"{unanswered} of them without an answer in the documents"] if unanswered else []
     found += [f"{disliked} answers were not helpful"] if disliked else []
     sources = dict.fromkeys(source for said in earlier for source in said.sources)
     return Packet(". ".join(found) + ".", tuple(_step(said) for said in earlier[-STEPS:]), tuple(sources))
+
+
+def _open_questions(question: str, earlier: Sequence[Said]) -> list[str]:
+    """What a person is to deal with. Who asks only now for one wants help with the last question on a subject."""
+    if not asks_for_person(question):
+        return [question]
+    on_a_subject = [one.question for one in earlier if one.sources or not one.answered]
+    return [*on_a_subject[-1:], question]
 
 
 def _step(said: Said) -> str:
