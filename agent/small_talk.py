@@ -8,12 +8,14 @@ from knowledge_base.passage import Utterance
 MAX_CHARS = 80
 
 _GREETING = (
-    r"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|yo)"
+    r"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|yo|"
+    r"hallo|guten (?:morgen|tag|abend)|bonjour|salut|bonsoir|hola|buen[oa]s (?:d[ií]as|tardes|noches)|ciao|"
+    r"buon ?giorno|ol[aá]|bom dia)"
     r"(?: (?:there|all|everyone|team|bot|again))?"
 )
 _THANKS = (
     r"(?:many |ok(?:ay)?,? |great,? |perfect,? |cool,? |no,? )*"
-    r"(?:thanks|thank you|thank u|thx|ty|cheers|much appreciated)"
+    r"(?:thanks|thank you|thank u|thx|ty|cheers|much appreciated|danke|merci|gracias|grazie|obrigad[oa]|dank je)"
     r"(?:,? (?:a lot|so much|very much|again|for (?:your|the) help|that helps|that helped|that's all|bye))*"
 )
 _BYE = r"(?:good ?bye|bye(?: bye)?|see you(?: later)?|see ya|have a (?:nice|good|great) (?:day|one|evening|weekend))"

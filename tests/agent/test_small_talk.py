@@ -14,6 +14,9 @@ TOLD = (Utterance("assistant", "The contract is still running [1]."),)
     [
         ("Hi there!", "Hello!"),
         ("good evening", "Hello!"),
+        ("¡Hola!", "Hello!"),
+        ("Guten Tag", "Hello!"),
+        ("Merci !", "You're welcome!"),
         ("Thanks a lot :)", "You're welcome!"),
         ("ok, thank you very much!", "You're welcome!"),
         ("See you later", "Goodbye!"),
