@@ -41,8 +41,7 @@ class Asking:
     @classmethod
     def of(cls, text: str, at: datetime, channel: str) -> "Asking":
         """A question as it is typed."""
-        words = word_set(text)
-        return cls(at.timestamp(), words, len(text), asks_for_person(text, words), channel)
+        return cls(at.timestamp(), word_set(text), len(text), asks_for_person(text), channel)
 
     @classmethod
     def event(cls, event: Event) -> "Asking":

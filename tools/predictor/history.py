@@ -201,14 +201,13 @@ def _histories(users: Sequence[str], rows: Iterable[Row[Any]]) -> dict[str, Hist
 
 
 def _question(row: Row[Any]) -> Event:
-    words = word_set(row.question)
     return Event(
         at=row.at.timestamp(),
         type="question",
         key=row.key,
-        words=words,
+        words=word_set(row.question),
         chars=len(row.question),
-        wants_person=asks_for_person(row.question, words),
+        wants_person=asks_for_person(row.question),
         answered=row.answered,
         rating=row.rating or 0,
         rated_at=row.rated_at.timestamp() if row.rated_at else 0.0,

@@ -13,10 +13,6 @@ _EMPTY = frozenset((
     "me", "my", "of", "on", "or", "please", "the", "this", "to", "what", "when", "where", "which", "who", "why",
     "will", "with", "would", "you", "your", "hello", "hi", "thanks", "still", "again",
 ))
-_PEOPLE = frozenset((
-    "human", "person", "someone", "somebody", "agent", "representative", "rep", "manager", "supervisor", "operator",
-    "staff", "people", "being", "support",
-))
 # fmt: on
 _PERSON = re.compile(
     r"\b(?:speak|talk|chat|connect|transfer|escalate|put me through)\b.{0,30}"
@@ -39,7 +35,6 @@ def likeness(first: WordSet, second: WordSet) -> float:
     return len(first & second) / len(first | second) if first and second else 0.0
 
 
-def asks_for_person(text: str, words: WordSet | None = None) -> bool:
-    """Whether somebody would rather be helped by a person. `words` is the text's `word_set`, for those who have it."""
-    spoken_of = word_set(text) if words is None else words
-    return not _PEOPLE.isdisjoint(spoken_of) and bool(_PERSON.search(text))  # most texts need no closer look
+def asks_for_person(text: str) -> bool:
+    """Whether somebody would rather be helped by a person."""
+    return bool(_PERSON.search(text))
