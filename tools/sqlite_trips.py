@@ -53,10 +53,6 @@ class Connection(aiosqlite.Connection):
         self._adrift = False  # the thread works in order: all that was asked for before is done
         return result
 
-    async def in_thread(self, fn: Callable[..., Any], *args: Any) -> Any:
-        """What `fn` gives in the connection's thread: one trip."""
-        return await self._execute(fn, *args)
-
 
 class Cursor:
     """A cursor as SQLAlchemy uses it: entered, one statement, its rows, closed."""
@@ -88,26 +84,26 @@ class Cursor:
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement and bring its first rows along."""
-        self._cursor, self._ahead, self._more = await self._connection.in_thread(
+        self._cursor, self._ahead, self._more = await self._connection._execute(
             _execute, self._connection._conn, sql, parameters
         )
 
     async def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
         """Run a statement once for each of the parameters."""
-        self._cursor = await self._connection.in_thread(self._connection._conn.executemany, sql, parameters)
+        self._cursor = await self._connection._execute(self._connection._conn.executemany, sql, parameters)
 
     async def fetchall(self) -> list[Row]:
         """The rows that are left."""
         rows, self._ahead = self._ahead, []
         if self._more and self._cursor:
             self._more = False
-            rows += await self._connection.in_thread(self._cursor.fetchall)
+            rows += await self._connection._execute(self._cursor.fetchall)
         return rows
 
     async def fetchmany(self, size: int) -> list[Row]:
         """The next rows, none at the end."""
         if not self._ahead and self._more and self._cursor:
-            self._ahead = await self._connection.in_thread(self._cursor.fetchmany, AHEAD)
+            self._ahead = await self._connection._execute(self._cursor.fetchmany, AHEAD)
             self._more = len(self._ahead) == AHEAD
         rows, self._ahead = self._ahead[:size], self._ahead[size:]
         return rows
@@ -116,7 +112,7 @@ class Cursor:
         """Let go of the rows that nobody asked for. A statement that came to its end has none."""
         if self._more and self._cursor:
             self._more = False
-            await self._connection.in_thread(self._cursor.close)
+            await self._connection._execute(self._cursor.close)
 
 
 def _execute(
