@@ -124,7 +124,7 @@ def weighed(
         alone: Whether the question is understood without what was said before.
     """
     fitting = _alone(question, query, given, likely) if alone else _continued(query, given, likely)
-    kinds = [answer for asks, answer in _KINDS if asks.search(question)]
+    kinds = _kinds(question)
     return [
         min(1.0, fit * _of_heading(query, one) * _of_kind(one, kinds, alone=alone))
         for one, fit in zip(given, fitting, strict=True)
@@ -133,8 +133,13 @@ def weighed(
 
 def gives(question: str, sources: Sequence[Source]) -> bool:
     """Whether an amount, a time or a number stands anywhere in some sources, where a question asks for one."""
-    kinds = [answer for asks, answer in _KINDS if asks.search(question)]
+    kinds = _kinds(question)
     return bool(sources) and (not kinds or any(kind.search(source.text) for kind in kinds for source in sources))
+
+
+def _kinds(question: str) -> list[re.Pattern[str]]:
+    """How an answer looks that gives what is asked for: an amount, a time, a number."""
+    return [answer for asks, answer in _KINDS if asks.search(question)]
 
 
 def asks(question: str, heading: str) -> bool:
@@ -219,10 +224,11 @@ def _alone(question: str, query: str, given: Sequence[Candidate], likely: Sequen
             top = max(values[i] for i in steps)
             for i in steps:
                 values[i] = top
-    most, looks, wanted = max(fits), _looks(question, given), _all_of(question)
+    enumerated = _enumerated(question, given)
+    most, looks = max(fits), _looks(question, given, enumerated)
 
     def trust(one: Candidate) -> float:
-        is_form = one.unit.kind == "row" or (asks_how and is_step(one)) or _is_one_of(wanted, one, given)
+        is_form = one.unit.kind == "row" or (asks_how and is_step(one)) or _place(one) in enumerated
         return TREES * (FORMS if is_form else 1.0)
 
     return [
@@ -289,18 +295,20 @@ def is_step(one: Candidate) -> bool:
     return one.unit.marker[:1].isdigit()
 
 
-def _all_of(question: str) -> frozenset[str]:
-    """What a question asks for all of: the stem of "events" in "list all webhook events"; else empty."""
+def _enumerated(question: str, given: Sequence[Candidate]) -> frozenset[tuple[int, int]]:
+    """The places of the rows and items that are asked for together: those below a heading, or after a sentence, that
+    names what a question asks for all of, as events in "list all webhook events"."""
     found = _ASKS_FOR_ALL_OF.search(question)
-    return words(next(filter(None, found.groups()))) if found else frozenset()
+    if found is None:
+        return frozenset()
+    wanted = words(next(filter(None, found.groups())))
+    many = (one for one in given if one.unit.kind in ("row", "item") and not is_step(one))
+    return frozenset(_place(one) for one in many if wanted & (words(one.heading) | words(_lead_in(one, given))))
 
 
-def _is_one_of(wanted: frozenset[str], one: Candidate, given: Sequence[Candidate]) -> bool:
-    """Whether a unit is one of many of what is wanted: a row or an item below a heading, or after a sentence, that
-    names it."""
-    if not wanted or is_step(one) or one.unit.kind not in ("row", "item"):
-        return False
-    return not wanted.isdisjoint(words(one.heading) | words(_lead_in(one, given)))
+def _place(one: Candidate) -> tuple[int, int]:
+    """Where a unit stands: in which passage, and which it is there."""
+    return one.rank, one.index
 
 
 def compares(question: str) -> bool:
@@ -319,12 +327,14 @@ def names_language(question: str, one: Candidate) -> bool:
     return language is not None and language[1].lower() in question.lower().strip(" ?.!").split()
 
 
-def _looks(question: str, given: Sequence[Candidate]) -> Callable[[Candidate], float]:
+def _looks(
+    question: str, given: Sequence[Candidate], enumerated: frozenset[tuple[int, int]]
+) -> Callable[[Candidate], float]:
     """How well the form of a unit fits the question: a definition, a step, a row, or only a pointer elsewhere."""
     defines = _definition(question)
     asks_how = _ASKS_HOW.search(question) is not None
     wants_rows = asks_for_all(question) or compares(question)
-    asked, shared, wanted = words(question), _shared_by_rows(given, words), _all_of(question)
+    asked, shared = words(question), _shared_by_rows(given, words)
 
     def of_row(one: Candidate) -> float:
         if wants_rows:
@@ -337,7 +347,7 @@ def _looks(question: str, given: Sequence[Candidate]) -> Callable[[Candidate], f
             factor *= DEFINES
         if names_language(question, one):
             factor *= NAMED_CODE
-        if _is_one_of(wanted, one, given):
+        if _place(one) in enumerated:
             factor *= ENUMERATES
         elif one.unit.kind == "row":
             factor *= of_row(one)

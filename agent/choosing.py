@@ -7,7 +7,7 @@ from itertools import groupby
 
 from agent.asked import weighed
 from agent.candidates import Candidate
-from agent.clauses import clauses
+from agent.clauses import CONDITION, clauses
 from agent.completing import MAX_LIST_WORDS, completed, may_stand
 from agent.relevance_features import Floats
 from agent.spans import Agreement, Clause
@@ -20,9 +20,7 @@ LEFT_OUT = 5  # words at least that are left out of a sentence
 NEVER = 1e-6  # the least that anything is likely
 
 _RESTRICTS = re.compile(r"(?:(?:and|or|but) )?(?:if|unless|only|except|provided|but|until|when)\b", re.IGNORECASE)
-_CONDITION = re.compile(
-    r"(?:if|when|unless|once|after|before|while|although|because|as|in order|to|for)\b", re.IGNORECASE
-)
+_CONDITION = re.compile(CONDITION, re.IGNORECASE)
 _OPENS_CONDITION = re.compile(
     r"(?:(?:and|or|but|however|even|only),? )?"
     r"(?:if|unless|when|once|until|after|before|while|except|provided|as soon as|as long as)\b",

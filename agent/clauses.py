@@ -11,6 +11,8 @@ from knowledge_base.sentences import Unit
 
 LEAST_WORDS = 3
 LONG = 8  # words of a unit from which it may be cut
+CONDITION = r"(?:if|when|unless|once|after|before|while|although|because|as|in order|to|for)\b"
+"""A regular expression for how a clause opens that says when or why another holds."""
 
 _CUT = re.compile(
     r"(?<=[,;:])\s+|\s+(?=\()|(?<=\))\s+"

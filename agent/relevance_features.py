@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.candidates import Candidate
-from agent.clauses import clauses
+from agent.clauses import CONDITION, clauses
 from agent.terms import pairs, terms
 from knowledge_base.passage import Utterance
 
@@ -200,9 +200,7 @@ class Reading:
         return row.owner, np.stack([columns[name] for name in CLAUSE], axis=1)
 
 
-_CONDITION = re.compile(
-    r"(?:(?:and|or|but) )?(?:if|when|unless|once|after|before|while|although|because|as|in order|to|for)\b", re.I
-)
+_CONDITION = re.compile(rf"(?:(?:and|or|but) )?{CONDITION}", re.I)
 _STATEMENT = re.compile(r"(?:(?:and|or|but) )?(?:you|we|they|it|your|the|this|that)\b", re.I)
 _MODAL = re.compile(r"\b(?:can|may|must|will|should|needs?|required|cannot|won|don|t)\b", re.I)
 

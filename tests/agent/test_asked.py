@@ -13,6 +13,7 @@ from agent.clauses import clauses
 from agent.compose import compose
 from agent.relevance_features import Floats
 from knowledge_base.passage import Utterance
+from tests.agent import quoting
 from tools.sources import Found, Source
 
 PLANS = """| | Starter | Team |
@@ -24,19 +25,7 @@ PLANS = """| | Starter | Team |
 
 
 def source(text: str, number: int = 1, heading: str = "Job posts", title: str = "Job posts") -> Source:
-    return Source(
-        number=number,
-        title=title,
-        heading=heading,
-        url=None,
-        quote="",
-        text=text,
-        score=0.9,
-        topic=None,
-        document_id=title,
-        passage_id=f"{title}#{number}",
-        ordinal=number,
-    )
+    return quoting.source(text, number, document=title, heading=heading, title=title)
 
 
 class Trees:
