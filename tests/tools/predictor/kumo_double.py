@@ -28,7 +28,7 @@ class KumoDouble:
         self.requests: list[tuple[str, bytes]] = []
         self.faults: deque[int | str] = deque()
         self.probability: float = 0.8
-        self.items: list[str] = []
+        self.items: list[str] = ["unknown"]
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
 
