@@ -9,6 +9,7 @@ from tools.predictor.words import asks_for_person
     "text",
     [
         "Can I talk to a human?",
+        "I WANT TO SPEAK TO A MANAGER",
         "transfer me to your manager",
         "real person please",
         "who do I talk to?",
