@@ -235,55 +235,6 @@ class TestPlainText:
         assert read("This is a sentence.\n\nText.", "kb/a.txt").title == "A"
 
 
-class TestPdf:
-    def make(self, *pages: str, title: str | None = None, password: str | None = None) -> bytes:
-        from fpdf import FPDF
-
-        pdf = FPDF()
-        pdf.set_font("Helvetica", size=11)
-        if title:
-            pdf.set_title(title)
-        if password:
-            pdf.set_encryption(owner_password=password, user_password=password)
-        for page in pages:
-            pdf.add_page()
-            if page:
-                pdf.multi_cell(0, 6, page)
-        return bytes(pdf.output())
-
-    def test_paragraphs_are_joined_and_the_title_comes_from_the_metadata(self):
-        text = "The first paragraph is long enough to be broken over several lines by the page's width. " * 3
-        document = read(self.make(f"{text}\nA second one.", title="The manual"), "kb/a.pdf")
-        assert document.title == "The manual"
-        assert text.strip() in document.text.replace("\n\n", " ")
-
-    def test_a_file_name_in_the_metadata_is_no_title(self):
-        document = read(self.make("Quick start\n\nOpen the box.", title="Microsoft Word - draft.docx"), "kb/a.pdf")
-        assert document.title == "Quick start"
-
-    def test_running_heads_and_page_numbers_go(self):
-        pages = [f"Example Manual\nWhat page {n} says is said on no other.\n{n}" for n in ("one", "two", "six", "ten")]
-        pages = [f"{page}\n{number} of 4" for number, page in enumerate(pages, 1)]
-        text = read(self.make(*pages), "kb/a.pdf").text
-        assert "Example Manual" not in text
-        assert "of 4" not in text
-        assert text.count("is said on no other") == 4
-
-    def test_encrypted(self):
-        assert reason(self.make("Secret", password="x"), "kb/a.pdf") == "is encrypted: remove its password"
-
-    def test_scanned(self):
-        assert "holds no text on its 2 pages" in reason(self.make("", ""), "kb/a.pdf")
-
-    @pytest.mark.parametrize("data", [b"%PDF-1.7\n", b"%PDF-1.4\n1 0 obj\n<<", b"no pdf at all"])
-    def test_broken(self, data: bytes):
-        assert reason(data, "kb/a.pdf").startswith(("is a broken PDF", "is not a PDF"))
-
-    def test_cut_in_half(self):
-        data = self.make("Some text " * 50)
-        assert reason(data[: len(data) // 2], "kb/a.pdf")
-
-
 class TestDocx:
     def make(self) -> bytes:
         import docx
