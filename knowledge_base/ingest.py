@@ -37,6 +37,8 @@ _DECIDING = (
     "outline",
     "passage",
     "pdf",
+    "pdf_headings",
+    "pdf_lines",
     "web_page",
 )
 _log = logging.getLogger(__name__)

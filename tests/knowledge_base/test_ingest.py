@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from knowledge_base import ingest as deciding
 from knowledge_base.chunk import embedded_text
 from knowledge_base.errors import EmbeddingsUnavailable, IndexMismatch, IngestRunning
 from knowledge_base.index import VectorIndex
@@ -142,6 +144,15 @@ class TestIncremental:
         written = json.loads(json.dumps(base.ingest().as_json()))
         assert written["failed"] == [{"path": str(base.folder / "kb/a.md"), "reason": "is empty"}]
         assert written["seconds"] >= 0
+
+
+def test_every_module_that_reads_files_makes_them_be_read_again():
+    """What a deciding module imports decides, too (errors only say what went wrong)."""
+    folder = Path(deciding.__file__).parent
+    for name in deciding._DECIDING:
+        imported = set(re.findall(r"from knowledge_base\.(\w+) import", (folder / f"{name}.py").read_text("utf-8")))
+        imported |= set(re.findall(r"from knowledge_base import ([\w, ]+)", (folder / f"{name}.py").read_text("utf-8")))
+        assert {one for names in imported for one in names.split(", ")} <= {*deciding._DECIDING, "errors"}, name
 
 
 class TestRootsAndNames:
