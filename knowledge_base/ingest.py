@@ -39,6 +39,7 @@ _DECIDING = (
     "pdf",
     "pdf_headings",
     "pdf_lines",
+    "pdf_tables",
     "web_page",
 )
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@
 | .md .markdown .mdx | Markdown without front matter, components, raw HTML | front matter, first H1, name |
 | .html .htm .xhtml | the main content as Markdown | first H1, head, name |
 | .txt .text | text as it is | first line when it is short, name |
-| .pdf | headings, paragraphs, lists and code as Markdown | metadata, first heading or line, name |
+| .pdf | headings, paragraphs, lists, tables and code as Markdown | metadata, first heading or line, name |
 | .docx | headings, lists and tables as Markdown | first H1, name |
 """
 

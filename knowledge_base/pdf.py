@@ -1,4 +1,4 @@
-"""PDF files to Markdown: headings with the page to open, paragraphs, lists and code, without what repeats on each page.
+"""PDF files to Markdown: headings with the page to open, paragraphs, lists, tables and code, without running heads.
 
 A PDF file only says where each line stands and how it is set. Its headings are what its bookmarks name, or else what is
 set larger than the running text (bold lines in running text where nothing is larger).
@@ -18,10 +18,13 @@ from knowledge_base.errors import DocumentRejected
 from knowledge_base.markup import tidy
 from knowledge_base.pdf_headings import Heading, find_headings, usual_size
 from knowledge_base.pdf_lines import Line
+from knowledge_base.pdf_tables import as_markdown, with_tables
 
 _MAX_TITLE = 200
 _NUMBER = re.compile(r"\d+")
-_NO_TITLE = re.compile(r"untitled|microsoft word|powerpoint|\.(?:docx?|pdf|indd|tex|qxd|pptx?)\b|^\W*$", re.IGNORECASE)
+_NO_TITLE = re.compile(
+    r"untitled|microsoft word|powerpoint|\.(?:docx?|pdf|indd|tex|qxd|pptx?|html?|md|txt)\b|^\W*$", re.IGNORECASE
+)
 _IN_CONTENTS = re.compile(r"(?:\s?[.·…]){4,}\s*[\divxlc]*$")
 _FEWEST_LEADING, _MOST_LEADING = 3, 0.25  # lines with dots: from how many on, and from which share of a page
 _ENDS_BLOCK = re.compile(r"[.!?:;…][\"'”’)\]]*$")
@@ -153,6 +156,14 @@ def _text_blocks(lines: Sequence[Line], distance: float, usual: float) -> Iterat
         run = [line for _, line in pairs]
         if code:
             yield _fenced("\n".join(line.text for line in run))
+        else:
+            yield from _prose_and_tables(run, distance, usual)
+
+
+def _prose_and_tables(lines: Sequence[Line], distance: float, usual: float) -> Iterator[str]:
+    for run, rows in with_tables(lines):
+        if rows:
+            yield as_markdown(rows)
         else:
             yield from (_MARKUP.sub(r"\\", text) for text in _paragraphs(run, distance, usual))
 

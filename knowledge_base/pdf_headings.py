@@ -136,9 +136,14 @@ def _may_head(run: Sequence[Line]) -> bool:
 
 
 def _set_bold(pages: Pages) -> Iterator[tuple[Place, Heading]]:
-    """Short bold lines before text that is not bold."""
+    """Short bold lines before text that is not bold, but not the names of a table's columns."""
     for number, page in enumerate(pages):
         for at, (line, after) in enumerate(pairwise(page)):
-            short = len(line.text) <= _MOST_BOLD and not _ENDS_SENTENCE.search(line.text)
-            if line.bold and not after.bold and short and _LETTERS.search(line.text):
+            if line.bold and not after.bold and _is_short_title(line):
                 yield (number, at), Heading(_NUMBERED.sub("", line.text), 2)
+
+
+def _is_short_title(line: Line) -> bool:
+    in_one = len(line.cells) < 2 or _NUMBERED.match(line.text)
+    said = _LETTERS.search(line.text) and not _ENDS_SENTENCE.search(line.text)
+    return bool(in_one and said and len(line.text) <= _MOST_BOLD)

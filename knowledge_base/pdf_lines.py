@@ -7,10 +7,11 @@ use from two threads at once, so a lock goes around every use.
 import ctypes
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from typing import NamedTuple
 
 import pypdfium2 as pdfium
 from pypdfium2 import raw
@@ -19,8 +20,9 @@ from knowledge_base.errors import DocumentRejected
 
 _ONE_AT_A_TIME = threading.Lock()
 _WRONG_PASSWORD = 4  # FPDF_ERR_PASSWORD
-_HYPHEN = "\x02"  # what PDFium gives for a hyphen at the end of a line, where a word goes on in the next one
+_HYPHEN = 0x02  # what PDFium gives for a hyphen at the end of a line, where a word goes on in the next one
 _LEAST_DISTANCE = 5.0  # points between lines: an index or a power stands less far from its line
+_CELL_GAP = 1.0  # of the font's size, and more: words stand that far apart only in different cells of a table
 _BOLD_WEIGHT = 550
 _BOLD = re.compile(r"bold|black|heavy|semib|demi", re.IGNORECASE)
 _MONOSPACED = re.compile(r"mono|courier|consol|typewriter|menlo|cmtt|[- ]code", re.IGNORECASE)
@@ -33,17 +35,41 @@ _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "
 _DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)")
 
 
+class Cell(NamedTuple):
+    """A part of a line that stands apart from the rest, and where it begins and ends in points from the page's left
+    edge."""
+
+    text: str
+    left: float
+    right: float
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text. `size` is its font's in points, `y` the height of its baseline above the page's lower edge;
-    `hyphenated` says that its last word goes on in the next line."""
+    """A line of text. `size` is its font's in points, `y` the height of its lower end above the page's lower edge;
+    `cells` are its parts, of which running text has one; `hyphenated` says that its last word goes on in the next
+    line."""
 
     text: str
     size: float
     y: float
+    cells: tuple[Cell, ...] = ()
     bold: bool = False
     monospaced: bool = False
     hyphenated: bool = False
+
+
+class _Character(NamedTuple):
+    """A character and its box, which reaches as far down as the font does."""
+
+    code: int
+    left: float
+    right: float
+    bottom: float
+
+    @property
+    def is_ink(self) -> bool:
+        return self.code > ord(" ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,42 +113,62 @@ def _read(data: bytes) -> Pdf:
 
 def _lines(page: pdfium.PdfPage) -> Iterator[Line]:
     text = page.get_textpage()
-    characters = [raw.FPDFText_GetUnicode(text, at) for at in range(text.count_chars())]
-    for start, end in pairwise([0, *_line_starts(text, characters), len(characters)]):
+    characters = [_character(text, at) for at in range(text.count_chars())]
+    for start, end in pairwise([0, *_line_starts(characters), len(characters)]):
         line = _line(text, characters, start, end)
         if line:
             yield line
 
 
-def _line_starts(page: pdfium.PdfTextPage, characters: list[int]) -> Iterator[int]:
+def _character(page: pdfium.PdfTextPage, at: int) -> _Character:
+    """A space stands nowhere: PDFium has put it in."""
+    code = raw.FPDFText_GetUnicode(page, at)
+    if code <= ord(" "):
+        return _Character(code, 0.0, 0.0, 0.0)
+    box = raw.FS_RECTF()
+    raw.FPDFText_GetLooseCharBox(page, at, box)
+    return _Character(code, box.left, box.right, box.bottom)
+
+
+def _line_starts(characters: Sequence[_Character]) -> Iterator[int]:
     """Where lines begin: after a break, and where PDFium left one out but the text goes back to the left below."""
-    before = (0.0, 0.0)
-    for at, code in enumerate(characters):
-        if code == ord("\n"):
+    before: _Character | None = None
+    for at, one in enumerate(characters):
+        if one.code == ord("\n"):
             yield at + 1
-        elif code > ord(" "):
-            x, y = _origin(page, at)
-            if x < before[0] and before[1] - y > _LEAST_DISTANCE:
+        elif one.is_ink:
+            if before and one.left < before.left and before.bottom - one.bottom > _LEAST_DISTANCE:
                 yield at
-            before = x, y
+            before = one
 
 
-def _line(page: pdfium.PdfTextPage, characters: list[int], start: int, end: int) -> Line | None:
-    said = "".join(map(chr, characters[start:end])).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    said = said.translate(_LIGATURES).strip()
-    text = " ".join(_NOT_SAID.sub("", said).split())
-    inked = [at for at in range(start, end) if characters[at] > ord(" ")]
-    if not text or not inked:
+def _line(page: pdfium.PdfTextPage, characters: Sequence[_Character], start: int, end: int) -> Line | None:
+    inked = [at for at in range(start, end) if characters[at].is_ink]
+    if not inked:
         return None
     looks = [_look(page, at) for at in {inked[0], inked[len(inked) // 2], inked[-1]}]
+    size = max(size for size, _, _ in looks)
+    gap = _CELL_GAP * size
+    apart = [after for at, after in pairwise(inked) if characters[after].left - characters[at].right > gap]
+    cells = [_cell(characters[first:last]) for first, last in pairwise([start, *apart, end])]
+    cells = [cell for cell in cells if cell.text]
+    if not cells:
+        return None
     return Line(
-        text=text,
-        size=max(size for size, _, _ in looks),
-        y=_origin(page, inked[0])[1],
+        text=" ".join(cell.text for cell in cells),
+        size=size,
+        y=characters[inked[0]].bottom,
+        cells=tuple(cells),
         bold=all(bold for _, bold, _ in looks),
         monospaced=all(monospaced for _, _, monospaced in looks),
-        hyphenated=said.endswith(_HYPHEN),
+        hyphenated=any(characters[at].code == _HYPHEN for at in range(max(start, inked[-1]), end)),
     )
+
+
+def _cell(characters: Sequence[_Character]) -> Cell:
+    said = "".join(chr(one.code) for one in characters).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    inked = [one for one in characters if one.is_ink]
+    return Cell(" ".join(_NOT_SAID.sub("", said.translate(_LIGATURES)).split()), inked[0].left, inked[-1].right)
 
 
 def _look(page: pdfium.PdfTextPage, at: int) -> tuple[float, bool, bool]:
@@ -134,13 +180,6 @@ def _look(page: pdfium.PdfTextPage, at: int) -> tuple[float, bool, bool]:
     size = raw.FPDFText_GetFontSize(page, at) * (matrix.c**2 + matrix.d**2) ** 0.5
     bold = raw.FPDFText_GetFontWeight(page, at) >= _BOLD_WEIGHT or bool(_BOLD.search(font))
     return size, bold, bool(flags.value & _FIXED_PITCH or _MONOSPACED.search(font))
-
-
-def _origin(page: pdfium.PdfTextPage, at: int) -> tuple[float, float]:
-    """Where on the page a character stands: from its left edge, and above its lower edge."""
-    x, y = ctypes.c_double(), ctypes.c_double()
-    raw.FPDFText_GetCharOrigin(page, at, x, y)
-    return x.value, y.value
 
 
 def _bookmarks(document: pdfium.PdfDocument) -> Iterator[Bookmark]:

@@ -86,6 +86,17 @@ class TestText:
         )
 
 
+class TestTables:
+    def test_a_table_is_one(self):
+        pages = Pages("The plans and what they cost:")
+        with pages.table(width=120) as table:
+            for row in (("Plan", "Price", "Seats"), ("Solo", "9 euros", "1"), ("Team", "49 euros", "25")):
+                table.row(row)
+        assert pages.read().text.split("\n\n")[1].splitlines() == [
+            "| Plan | Price | Seats |", "| --- | --- | --- |", "| Solo | 9 euros | 1 |", "| Team | 49 euros | 25 |"
+        ]  # fmt: skip
+
+
 class TestHeadings:
     def test_what_is_set_larger_is_a_heading_and_opens_its_page(self):
         pages = Pages()
