@@ -40,6 +40,7 @@ _DECIDING = (
     "pdf_headings",
     "pdf_lines",
     "pdf_tables",
+    "plain_text",
     "web_page",
 )
 _log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | .md .markdown .mdx | Markdown without front matter, components, raw HTML | front matter, first H1, name |
 | .html .htm .xhtml | the main content as Markdown | first H1, head, name |
-| .txt .text | text as it is | first line when it is short, name |
+| .txt .text | headings by their numbers or capitals; indents are no code | first line when it is short, name |
 | .pdf | headings, paragraphs, lists, tables and code as Markdown | metadata, first heading or line, name |
 | .docx | headings, lists and tables as Markdown | first H1, name |
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
 
-from knowledge_base import front_matter, markup
+from knowledge_base import front_matter, markup, plain_text
 from knowledge_base.decoding import decode
 from knowledge_base.errors import DocumentRejected
 from knowledge_base.passage import Document
@@ -154,8 +154,8 @@ def _read_html(data: bytes) -> Content:
 
 
 def _read_text(data: bytes) -> Content:
-    text = markup.tidy(decode(data))
-    return Content(text=text, title=_first_line(text))
+    text = decode(data)
+    return Content(text=plain_text.markdown(text), title=_first_line(text))
 
 
 def _first_line(text: str) -> str | None:
