@@ -104,7 +104,7 @@ def _is_origin(text: str) -> bool:
 
 
 class _Provider:
-    """Hands out the assistant, which is there from start-up to shutdown, and the data folder, if it opened one."""
+    """Hands out the assistant, which is there from start-up to shutdown, and the data folder, if there is one."""
 
     def __init__(self, settings: Settings, assistant: Assistant | None, access: Access, metrics: Metrics) -> None:
         self._settings = settings
@@ -126,7 +126,7 @@ class _Provider:
             assistant = self._given
             if assistant is None:
                 assistant = await stack.enter_async_context(_open(self._settings))
-                self.data_folder = await asyncio.to_thread(DataFolder, self._settings.data_dir)
+            self.data_folder = await asyncio.to_thread(_data_folder, self._settings)
             assistant.watch = self._watch(stack)
             self._assistant = assistant
             yield
@@ -139,6 +139,11 @@ class _Provider:
         if tracing is not None:
             stack.push_async_callback(asyncio.to_thread, tracing.close)
         return TurnWatch(self._metrics, tracing=tracing, log_messages=self._settings.log_messages)
+
+
+def _data_folder(settings: Settings) -> DataFolder | None:
+    """The folder, whoever opened the assistant on it; an assistant that keeps nothing has none."""
+    return DataFolder(settings.data_dir) if settings.data_dir.is_dir() else None
 
 
 def _open(settings: Settings) -> AbstractAsyncContextManager[Assistant]:

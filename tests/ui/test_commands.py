@@ -208,6 +208,7 @@ def test_serves_what_it_was_asked_to_ingest_until_a_signal(docs: Path, environme
             answer = ask(port)
             assert answer["sources"][0]["title"] == "Escrow"
             assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+            assert "data folder" in httpx.get(f"http://127.0.0.1:{port}/health/ready").json()["checks"]
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
         finally:
