@@ -100,5 +100,9 @@ def trouble_html(title: str, reason: str) -> str:
 
 
 def revision() -> int:
-    """Grows with every patch, also over restarts of the server; microseconds, which JavaScript holds exactly."""
-    return time.time_ns() // 1_000
+    """Grows with every patch, also over restarts of the server, and when its clock is set back; microseconds, which
+    JavaScript holds exactly."""
+    return (_STARTED + time.monotonic_ns()) // 1_000
+
+
+_STARTED = time.time_ns() - time.monotonic_ns()

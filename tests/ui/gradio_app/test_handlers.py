@@ -1,6 +1,7 @@
 """What each thing that a reader does asks of the assistant, and what the page is told to change."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,7 @@ from tests.ui.gradio_app.conftest import WithStores
 from tools.pool import DatabaseBusy
 from tools.profile.model import FactTold, Interaction, Lessons, Signal
 from ui.gradio_app.handlers import BUSY, GONE, SHOWN, STARTING, Handlers
-from ui.gradio_app.patches import Patch
+from ui.gradio_app.patches import Patch, revision
 
 ADA = gr.Request(username="ada", session_hash="tab-1")
 ADA_ELSEWHERE = gr.Request(username="ada", session_hash="tab-2")
@@ -68,6 +69,12 @@ async def test_an_answer_streams_and_ends_in_the_list(handlers: Handlers) -> Non
 async def test_revisions_grow(handlers: Handlers) -> None:
     seen = [patch["revision"] for patch in await patches(handlers.ask("How?", "", 0, "", ADA))]
     assert seen == sorted(set(seen))
+
+
+def test_revisions_grow_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = revision()
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    assert revision() >= before
 
 
 async def test_who_asks_comes_from_the_request(handlers: Handlers, assistant: ScriptedAssistant) -> None:
