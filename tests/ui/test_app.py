@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from agent.settings import Settings
 from tests.fakes import ScriptedAssistant
 from tests.ui.live import serving
+from ui.api.routes import MAX_BODY_SIZE
 from ui.app import create_app
 
 
@@ -58,6 +59,23 @@ async def test_the_page_does_not_answer_for_the_api(
 @pytest.mark.parametrize("path", ["/", "/config", "/gradio_api/info"])
 async def test_a_rebound_name_gets_no_page(whole: httpx.AsyncClient, path: str) -> None:
     assert (await whole.get(path, headers={"Host": "evil.example"})).status_code == 421
+
+
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("path", ["/gradio_api/queue/join", "/gradio_api/cancel"])
+async def test_the_page_reads_no_huge_body(whole: httpx.AsyncClient, path: str, declared: bool) -> None:
+    taken = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal taken
+        for _ in range(64):
+            taken += 65_536
+            yield b" " * 65_536
+
+    content = b" " * 2**22 if declared else chunks()
+    response = await whole.post(path, content=content, headers={"Content-Type": "application/json"})
+    assert response.status_code == 413
+    assert taken <= MAX_BODY_SIZE + 65_536
 
 
 async def test_an_open_tab_does_not_hold_up_the_end(app: FastAPI) -> None:

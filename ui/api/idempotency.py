@@ -46,13 +46,11 @@ class Idempotency:
     Args:
         app: Runs them.
         access: Where answers are kept.
-        max_body_size: Bytes; a longer body is left for the application to refuse.
     """
 
-    def __init__(self, app: ASGIApp, *, access: Callable[[], Access], max_body_size: int) -> None:
+    def __init__(self, app: ASGIApp, *, access: Callable[[], Access]) -> None:
         self.app = app
         self._access = access
-        self._max_body_size = max_body_size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = _key(scope)
@@ -63,19 +61,16 @@ class Idempotency:
             wrong = problem(400, f"Expected an Idempotency-Key of 1 to {LONGEST} printable characters.")
             await answer(scope, wrong)(scope, receive, send)
             return
-        body = await _read(receive, self._max_body_size)
+        body = await _read(receive)
         if body is None:
             return
         try:
-            await self._once(scope, Replayed(body), send, _request(scope, key, body.content))
+            await self._once(scope, Replayed(body), send, _request(scope, key, body))
         except ProblemError as error:
             await answer(scope, error.problem, error.headers, code=error.code)(scope, receive, send)
 
     async def _once(self, scope: Scope, receive: "Replayed", send: Send, request: Request) -> None:
         replies = await self._access().replies()
-        if not receive.body.whole:  # too long: the application says so
-            await self.app(scope, receive, send)
-            return
         found = await self._claimed(replies, request)
         if isinstance(found, Answer):
             response = Response(found.body, found.status, media_type=found.content_type or None)
@@ -121,15 +116,7 @@ async def _settle(replies: KeptReplies, claim: Claim, said: Answer | None) -> No
         await replies.keep(claim, said)
 
 
-class Body:
-    """What was read of a body; `whole` False when it went on beyond the limit."""
-
-    def __init__(self, content: bytes, *, whole: bool) -> None:
-        self.content = content
-        self.whole = whole
-
-
-async def _read(receive: Receive, limit: int) -> Body | None:
+async def _read(receive: Receive) -> bytes | None:
     """The body, or None when the client went away before its end."""
     content = bytearray()
     while True:
@@ -137,24 +124,22 @@ async def _read(receive: Receive, limit: int) -> Body | None:
         if message["type"] == "http.disconnect":
             return None
         content += message.get("body", b"")
-        if len(content) > limit:
-            return Body(bytes(content), whole=False)
         if not message.get("more_body"):
-            return Body(bytes(content), whole=True)
+            return bytes(content)
 
 
 class Replayed:
     """Gives the application a body that was read already, and keeps to itself that the client hung up."""
 
-    def __init__(self, body: Body) -> None:
-        self.body = body
+    def __init__(self, body: bytes) -> None:
+        self._body = body
         self._given = False
 
     async def __call__(self) -> Message:
         if self._given:
             await asyncio.Event().wait()  # for ever: the application cancels it when it is done
         self._given = True
-        return {"type": "http.request", "body": self.body.content, "more_body": False}
+        return {"type": "http.request", "body": self._body, "more_body": False}
 
 
 class Recorder:

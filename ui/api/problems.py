@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from agent.errors import ConversationNotFound, TurnRejected
 from knowledge_base.errors import AttuneError
@@ -231,37 +231,6 @@ def _dotted(path: Sequence[str | int]) -> str:
 def _pointer(path: Sequence[str | int]) -> str:
     escaped = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
     return "#" + "".join(f"/{step}" for step in escaped)
-
-
-class PlainErrorsAsProblems:
-    """Turns the framework's plain-text 413, sent outside of the exception handlers, into a problem."""
-
-    def __init__(self, app: ASGIApp, *, max_body_size: int) -> None:
-        self.app = app
-        self._detail = f"The body is too large: at most {max_body_size:,} bytes are taken."
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        replaced = False
-
-        async def send_problem(message: Message) -> None:
-            nonlocal replaced
-            if _is_plain_413(message):
-                replaced = True
-                await answer(scope, problem(413, self._detail))(scope, receive, send)
-            elif not replaced:
-                await send(message)
-
-        await self.app(scope, receive, send_problem)
-
-
-def _is_plain_413(message: Message) -> bool:
-    if message["type"] != "http.response.start" or message["status"] != 413:
-        return False
-    headers = {bytes(name).lower(): bytes(value) for name, value in message["headers"]}
-    return headers.get(b"content-type", b"").startswith(b"text/plain")
 
 
 def declare_problems(schema: dict[str, Any]) -> dict[str, Any]:

@@ -27,9 +27,10 @@ from ui.api import (
     taxonomies,
 )
 from ui.api.access import Access
+from ui.api.body_limit import BodyLimit
 from ui.api.idempotency import Idempotency
 from ui.api.identity import SignIn, is_protected
-from ui.api.problems import PlainErrorsAsProblems, declare_problems, install_problems, is_openai, title
+from ui.api.problems import declare_problems, install_problems, is_openai, title
 from ui.api.reference import add_reference
 
 MAX_BODY_SIZE = 1024 * 1024  # bytes; the longest message with a long history takes a fraction of it
@@ -92,13 +93,13 @@ def add_api(app: FastAPI) -> None:
     may do what from `app.state.access`."""
     access: Access = app.state.access
     for resource in RESOURCES:
-        app.include_router(resource.router, max_body_size=MAX_BODY_SIZE)
+        app.include_router(resource.router)
     app.include_router(metrics.router)
     app.include_router(health.router)
     app.router.routes.append(Nowhere(app))
-    app.add_middleware(Idempotency, access=lambda: access, max_body_size=MAX_BODY_SIZE)
+    app.add_middleware(Idempotency, access=lambda: access)
+    app.add_middleware(BodyLimit, most=MAX_BODY_SIZE)
     app.add_middleware(SignIn, authenticator=access.authenticator)
-    app.add_middleware(PlainErrorsAsProblems, max_body_size=MAX_BODY_SIZE)
     install_problems(app)
     add_reference(app)
     _describe(app)
