@@ -7,6 +7,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -17,6 +18,7 @@ from agent.settings import Settings
 from ui.api.access import Access
 from ui.api.page_sign_in import PageSignIn, add_sign_in
 from ui.api.routes import add_api
+from ui.api.turns import turn_on_page
 from ui.data_folder import DataFolder
 from ui.logs import RequestLog
 from ui.loopback import LoopbackOnly, require_safe_address
@@ -44,11 +46,12 @@ def create_app(settings: Settings | None = None, *, assistant: Assistant | None 
     settings = settings or Settings()
     app = create_api(settings, assistant=assistant)
     access: Access = app.state.access
+    room = partial(turn_on_page, access)
     if not access.required:
-        return mount(app, app.state.assistant_provider, settings)
+        return mount(app, app.state.assistant_provider, settings, room)
     add_sign_in(app, access.authenticator)
     page = PageSignIn(access.authenticator)
-    return mount(app, app.state.assistant_provider, settings, page.user_of, page.is_admin)
+    return mount(app, app.state.assistant_provider, settings, room, page.user_of, page.is_admin)
 
 
 def create_api(settings: Settings, *, assistant: Assistant | None = None) -> FastAPI:

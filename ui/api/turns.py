@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 from fastapi import Request
 
@@ -59,6 +59,24 @@ async def _until(events: AsyncGenerator[Event], deadline: float) -> AsyncIterato
             except StopAsyncIteration:
                 return
         yield event
+
+
+@asynccontextmanager
+async def turn_on_page(access: Access, user_id: str) -> AsyncIterator[None]:
+    """Room for a turn that is asked on the chat page, whose users have no more than those of the API.
+
+    Raises:
+        TurnRejected: too many questions, or answers that are being written; the message says when to ask again.
+    """
+    left = await access.limits.hit(f"user:{user_id}", "the page", turn=True)
+    if left is not None and not left.admitted:
+        raise TurnRejected(f"These were many questions in a short time. Ask again in {left.seconds} s.")
+    async with AsyncExitStack() as room:
+        try:
+            await room.enter_async_context(access.streams.slot(user_id))
+        except ProblemError as error:
+            raise TurnRejected(str(error)) from error
+        yield
 
 
 async def whole_reply(access: Access, assistant: Assistant, turn: Turn, request: Request) -> Reply:

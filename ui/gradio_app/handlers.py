@@ -5,7 +5,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,13 +41,19 @@ Skip = dict[str, Any]
 Change = tuple[Patch | Skip, dict[str, str] | Skip]  # the transcript, the list of conversations
 Changes = AsyncGenerator[tuple[*Change, str | Skip]]  # … and the text in the question box
 
+Room = Callable[[str], AbstractAsyncContextManager[None]]
+"""What each turn of this user runs in; it raises TurnRejected where there is none left."""
+
 
 class Handlers:
-    """One for the page. What it remembers are the turns at work, by browser tab."""
+    """One for the page. What it remembers are the turns at work, by browser tab. Without `room` all may run."""
 
-    def __init__(self, assistant: Callable[[], Assistant], title: str, is_admin: IsAdmin | None = None) -> None:
+    def __init__(
+        self, assistant: Callable[[], Assistant], title: str, is_admin: IsAdmin | None = None, room: Room | None = None
+    ) -> None:
         self._assistant = assistant
         self._title = title
+        self._room = room or (lambda _: nullcontext())
         self._running: dict[str, RunningTurn] = {}
         self.panel = PanelHandlers(assistant)
         self.admin = AdminHandlers(assistant, is_admin)
@@ -176,11 +182,11 @@ class Handlers:
             yield refused(BUSY, running=True), gr.skip(), gr.skip()
             return
         try:
-            await self._make_room(turn, instead_of)
+            room = await self._make_room(turn, instead_of)
         except (TurnRejected, DatabaseBusy) as error:
             yield refused(_why(error)), gr.skip(), gr.skip()
             return
-        running = self._running[session] = RunningTurn(self._assistant().stream(turn))
+        running = self._running[session] = RunningTurn(self._assistant().stream(turn), room)
         text: str | Skip = ""  # cleared once: the reader may be writing the next question already
         try:
             async for shown in self._watch(running, turn):
@@ -192,15 +198,18 @@ class Handlers:
                 del self._running[session]
                 await running.stop()
 
-    async def _make_room(self, turn: Turn, instead_of: str | None) -> None:
-        """See that the turn can be run before anything is taken away for it."""
+    async def _make_room(self, turn: Turn, instead_of: str | None) -> AsyncExitStack:
+        """What the turn runs in: it can be run, as is seen before anything is taken away for it."""
         assistant = self._assistant()
         await assistant.check(turn)
-        if instead_of is not None and turn.conversation_id is not None:
-            try:
-                await assistant.rewind(turn.user_id, turn.conversation_id, instead_of)
-            except ConversationNotFound:
-                log.info("exchange %s was never stored", instead_of)
+        async with AsyncExitStack() as room:
+            await room.enter_async_context(self._room(turn.user_id))
+            if instead_of is not None and turn.conversation_id is not None:
+                try:
+                    await assistant.rewind(turn.user_id, turn.conversation_id, instead_of)
+                except ConversationNotFound:
+                    log.info("exchange %s was never stored", instead_of)
+            return room.pop_all()
 
     async def _watch(self, running: RunningTurn, turn: Turn) -> AsyncGenerator[Shown]:
         """The exchange, again and again, as its turn goes on; the last one is finished, unless the turn was left."""

@@ -17,7 +17,7 @@ from agent.assistant import Assistant
 from agent.settings import Settings
 from ui.gradio_app import icons
 from ui.gradio_app.admin_handlers import IsAdmin
-from ui.gradio_app.handlers import Handlers
+from ui.gradio_app.handlers import Handlers, Room
 from ui.gradio_app.theme import theme, variables_css
 from ui.gradio_app.visitor import VisitorCookie, visitor
 
@@ -38,15 +38,18 @@ def mount_page(
     app: FastAPI,
     assistant: Callable[[], Assistant],
     settings: Settings,
+    room: Room,
     identify: Callable[[Request], Awaitable[str | None]] | None = None,
     is_admin: IsAdmin | None = None,
 ) -> FastAPI:
-    """The application with the page at `/`. `identify` says who looks at it, and `is_admin` who of them may change the
-    taxonomy; without `identify` a cookie tells visitors apart, and all of them, being on this machine, may."""
+    """The application with the page at `/`. `room` is what each turn runs in. `identify` says who looks at it, and
+    `is_admin` who of them may change the taxonomy; without `identify` a cookie tells visitors apart, and all of them,
+    being on this machine, may."""
     app.add_middleware(VisitorCookie)
+    handlers = Handlers(assistant, settings.title, _admins(identify, is_admin), room)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        build_page(Handlers(assistant, settings.title, _admins(identify, is_admin)), settings.title),
+        build_page(handlers, settings.title),
         path="/",
         auth_dependency=identify or visitor,
         server_name=settings.host,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 
 from agent.events import Event
 
@@ -10,17 +10,18 @@ _left_alone: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only
 
 
 class RunningTurn:
-    """Takes a turn's events as they come, so that the page is changed by the clock and not by the token."""
+    """Takes a turn's events as they come, so that the page is changed by the clock and not by the token. `room` is what
+    the turn was given to run in; it is given back when the turn has ended, whoever still watches."""
 
-    def __init__(self, events: AsyncGenerator[Event]) -> None:
+    def __init__(self, events: AsyncGenerator[Event], room: AsyncExitStack | None = None) -> None:
         self._came: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._task = asyncio.create_task(self._take(events))
+        self._task = asyncio.create_task(self._take(events, room or AsyncExitStack()))
         self.left = False
         self.stopped = False
 
-    async def _take(self, events: AsyncGenerator[Event]) -> None:
+    async def _take(self, events: AsyncGenerator[Event], room: AsyncExitStack) -> None:
         try:
-            async with aclosing(events):
+            async with room, aclosing(events):
                 async for event in events:
                     self._came.put_nowait(event)
         finally:

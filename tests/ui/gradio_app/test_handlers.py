@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.assistant import Assistant, Turn
+from agent.errors import TurnRejected
 from agent.events import Event, Failed
 from knowledge_base.errors import IndexUnavailable
 from tests.fakes import ScriptedAssistant, play
@@ -305,3 +307,18 @@ async def test_what_was_noted_is_there_again_until_it_is_undone(
     assert "Noted: role: designer" in (await noted())[0]
     await handlers.panel.act("conversation-1", 0, sent(do="unlearn", id="message-1"), ADA)
     assert await noted() == ["", ""]
+
+
+async def test_a_turn_for_which_there_is_no_room_takes_nothing_away(assistant: ScriptedAssistant) -> None:
+    @asynccontextmanager
+    async def full(_: str) -> AsyncIterator[None]:
+        raise TurnRejected("Ask again in 9 s.")
+        yield
+
+    first = (await patches(Handlers(lambda: assistant, "Help").ask("How?", "", 0, "", ADA)))[-1]
+    asked = sent(text="Why?", message_id=first["exchanges"][0]["key"])
+    (refusal,) = await patches(
+        Handlers(lambda: assistant, "Help", room=full).ask_again(first["conversation"], 0, "", asked, ADA)
+    )
+    assert refusal["complaint"] == "Ask again in 9 s."
+    assert len(await assistant.transcript("ada", first["conversation"] or "")) == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -99,3 +100,17 @@ async def test_a_turn_that_breaks_after_it_was_left_disturbs_nobody() -> None:
     assert await gathered(running) == []
     await asyncio.sleep(0.05)
     assert talk.closed
+
+
+async def test_the_room_is_given_back_when_the_turn_has_ended_even_if_nobody_watches() -> None:
+    given_back = asyncio.Event()
+    room = AsyncExitStack()
+    room.callback(given_back.set)
+    running = RunningTurn(Talk(3, pause=0.01).events(), room)
+    watching = running.batches(0)
+    await anext(watching)
+    running.leave()
+    assert [batch async for batch in watching] == []
+    assert not given_back.is_set()
+    async with asyncio.timeout(1):
+        await given_back.wait()
