@@ -44,7 +44,7 @@ PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "secure_
 PATIENCE = 5.0
 """Seconds that closing waits for what still reads or writes."""
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision in `migrations/versions`; a test compares the two."""
 
 

@@ -89,9 +89,9 @@ class KeptReplies:
         inserted = row.on_conflict_do_nothing().returning(kept.c.holder)
         return (await connection.execute(inserted)).first() is not None
 
-    async def keep(self, claim: Claim, answer: Answer) -> None:
-        """Answer this request so from now on."""
-        values = {"status": answer.status, "content_type": answer.content_type, "body": answer.body}
+    async def keep(self, claim: Claim, answer: Answer, user_id: str | None = None) -> None:
+        """Answer this request so from now on, until the user whom it is about is forgotten."""
+        values = {"status": answer.status, "content_type": answer.content_type, "body": answer.body, "user_id": user_id}
         statement = update(kept).where(*_is(claim.request), kept.c.holder == claim.holder)
         async with self._engine.begin() as connection:
             await connection.execute(statement.values(**values, expires_at=now() + KEPT))

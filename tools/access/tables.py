@@ -29,5 +29,7 @@ idempotent_replies = Table(
     Column("content_type", String(200)),
     Column("body", LargeBinary),
     Column("expires_at", UtcDateTime, nullable=False),
+    Column("user_id", String(200)),
     Index(None, "expires_at"),
+    Index(None, "user_id"),
 )

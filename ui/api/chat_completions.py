@@ -212,6 +212,7 @@ async def _chat(
     _require_model(asked.model)
     question, history = _said(asked.messages)
     user_id = identity.user_id or asked.user or NOBODY
+    identity.acts_for.add(user_id)
     thread = _thread(request, identity, user_id)
     turn = Turn(
         user_id,

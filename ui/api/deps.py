@@ -84,6 +84,7 @@ def authorised_user(identity: Identity, named: str | None, *, pointer: str | Non
     if not identity.may_act_for(user_id):
         wrong = FieldError(field="user_id", message="Not the user who is signed in", pointer=pointer)
         raise ProblemError(403, "These credentials are another user's; leave user_id out to act for yourself.", [wrong])
+    identity.acts_for.add(user_id)
     return user_id
 
 

@@ -106,14 +106,20 @@ class Idempotency:
         try:
             await self.app(scope, receive, recorder)
         finally:
-            await asyncio.shield(_settle(replies, claim, recorder.answer()))
+            await asyncio.shield(_settle(replies, claim, recorder.answer(), _only_user(scope)))
 
 
-async def _settle(replies: KeptReplies, claim: Claim, said: Answer | None) -> None:
+async def _settle(replies: KeptReplies, claim: Claim, said: Answer | None, user_id: str | None) -> None:
     if said is None:
         await replies.drop(claim)
     else:
-        await replies.keep(claim, said)
+        await replies.keep(claim, said, user_id)
+
+
+def _only_user(scope: Scope) -> str | None:
+    """Whom the request was about; None where it was about nobody, or, as a batch, about several."""
+    identity: Identity = scope["state"]["identity"]
+    return next(iter(identity.acts_for)) if len(identity.acts_for) == 1 else None
 
 
 async def _read(receive: Receive) -> bytes | None:

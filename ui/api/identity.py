@@ -4,7 +4,7 @@ The door is closed by default: `SignIn` stands before every path of the API, so 
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
@@ -27,12 +27,14 @@ INVALID = {"WWW-Authenticate": 'Bearer realm="attune", error="invalid_token"'}
 class Identity:
     """Who sends a request. `user_id` is None in open mode only: there the request itself says who asks.
 
-    `scopes` are out of user, admin and trusted-proxy; `proxied` says that a trusted proxy named the user.
+    `scopes` are out of user, admin and trusted-proxy; `proxied` says that a trusted proxy named the user. `acts_for` is
+    filled in while the request runs: the users in whose name it acts, and whose its answer is where that is kept.
     """
 
     user_id: str | None
     scopes: frozenset[str] = frozenset({"user"})
     proxied: bool = False
+    acts_for: set[str] = field(default_factory=set, compare=False)
 
     @property
     def is_open(self) -> bool:
@@ -52,9 +54,6 @@ class Identity:
     def may_act_for(self, user_id: str) -> bool:
         """Whether what is asked in this user's name may be done."""
         return self.is_open or self.is_admin or user_id == self.user_id
-
-
-OPEN = Identity(None, frozenset({"user", "admin"}))
 
 
 class Authenticator:
@@ -80,7 +79,7 @@ class Authenticator:
             ProblemError: 401 without usable credentials, 503 when they cannot be checked now.
         """
         if not self.required:
-            return OPEN
+            return Identity(None, frozenset({"user", "admin"}))
         presented = _bearer(headers) or (_cookie(headers) if cookies else None)
         if presented is None:
             raise ProblemError(

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tools.access.replies import Answer, Claim, KeptReplies, OtherRequest, Request, Running
 from tools.access.tables import idempotent_replies
 from tools.database import now
+from tools.profile.store import ProfileStore
 
 ASKED = Request("user:ada", "key-1", "a" * 64)
 SAID = Answer(200, "application/json", b'{"answer": "\xc3\xa9"}')
@@ -35,6 +36,19 @@ async def test_a_request_that_came_to_nothing_may_run_again(engine: AsyncEngine)
     assert isinstance(claim, Claim)
     await replies.drop(claim)
     assert isinstance(await replies.claim(ASKED), Claim)
+
+
+async def test_an_answer_goes_with_the_user_whom_it_is_about(engine: AsyncEngine):
+    replies = KeptReplies(engine, lease=60)
+    about = {"key-1": "ada", "key-2": "bob", "key-3": None}
+    for key, user in about.items():
+        claim = await replies.claim(Request("open", key, "a" * 64))
+        assert isinstance(claim, Claim)
+        await replies.keep(claim, SAID, user)
+    forgotten = await ProfileStore(engine).forget("ada")
+    assert (forgotten.before["idempotent_replies"], forgotten.after["idempotent_replies"]) == (1, 0)
+    again = {key: isinstance(await replies.claim(Request("open", key, "a" * 64)), Claim) for key in about}
+    assert again == {"key-1": True, "key-2": False, "key-3": False}
 
 
 async def test_only_one_of_many_at_once_may_run(engine: AsyncEngine):

@@ -5,12 +5,16 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from agent.build import open_assistant
 from agent.events import Failed
 from agent.settings import Settings
 from tests.fakes import ScriptedAssistant, play
 from tests.ui.live import serving
 from tests.ui.signed_in import SignedIn, bearer, opened, token
+from tools.access.tables import idempotent_replies
+from tools.database import open_database
 from ui.app import create_api
 
 ASKED = {"user_id": "ada", "query": "How does escrow work?"}
@@ -50,6 +54,33 @@ async def test_an_answer_without_a_body_is_given_again(open_: SignedIn):
     responses = [await open_.client.post("/api/feedback", json=body, headers=KEY) for _ in range(2)]
     assert [(response.status_code, response.content) for response in responses] == [(204, b""), (204, b"")]
     assert len(open_.assistant.ratings) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "user"),
+    [
+        ("/api/query", ASKED, "ada"),
+        ("/api/query/stream", ASKED, "ada"),
+        ("/v1/chat/completions", CHAT | {"user": "ada"}, "ada"),
+        ("/api/links/codes?user_id=ada", {}, "ada"),
+        ("/profile/ada/mutes", {"facet": "topic", "value": "Escrow"}, "ada"),
+        ("/predict/batch", {"user_ids": ["ada", "bob"]}, None),
+    ],
+)
+async def test_what_is_kept_says_whom_it_is_about(
+    settings: Settings, path: str, body: dict[str, object], user: str | None
+):
+    async with (
+        open_assistant(settings) as assistant,
+        serving(create_api(settings, assistant=assistant)) as (url, _),
+        httpx.AsyncClient() as client,
+        open_database(f"sqlite+aiosqlite:///{settings.data_dir / 'attune.db'}") as engine,
+    ):
+        for _ in range(2):  # the second waits until the first is kept
+            assert (await client.post(url + path, json=body, headers=KEY)).is_success
+        async with engine.connect() as connection:
+            kept = (await connection.execute(select(idempotent_replies.c.user_id, idempotent_replies.c.status))).all()
+    assert [(whose, status // 100) for whose, status in kept] == [(user, 2)]
 
 
 async def test_another_body_is_refused(open_: SignedIn):
