@@ -222,6 +222,6 @@ def test_every_table_of_users_was_thought_of() -> None:
     made_again = {"preferences", "user_tags", "facts"}
     united = {"profiles", "mutes"}
     of_the_account = {"api_keys", "user_attributes", "identity_links", "link_codes", "link_attempts", "row_origins"}
-    of_the_account |= {"doorway_threads"}
+    of_the_account |= {"doorway_threads", "idempotent_replies"}
     known = moved | with_their_parent | made_again | united | of_the_account
     assert {table.name for table in held.tables_of_users()} - known == set()
