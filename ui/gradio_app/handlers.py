@@ -29,6 +29,7 @@ CHANNEL = "web"
 PAUSE = 0.05  # seconds between two changes of the page while an answer streams
 SHOWN = 30  # exchanges of a conversation that are drawn when it is opened
 LISTED = 100  # conversations in the sidebar
+STOPPING = 1.5  # seconds that an answer may take to stop when its page is loaded again
 OFF = "off"  # what the browser sends when nothing shall be learned from a conversation that begins
 GONE = "This conversation is no longer there. Start a new one, or choose another."
 STARTING = "The assistant is not ready yet. This usually takes a few seconds."
@@ -63,6 +64,7 @@ class Handlers:
     async def load(self, conversation_id: str | None, utc_offset: float, request: gr.Request) -> Change:
         """The page was loaded, perhaps with a conversation in its address."""
         try:
+            await self._settled(conversation_id)
             patch, listed = await self._open(conversation_id or None, utc_offset, request)
             return patch, {**listed, "admin": "yes" if await self.admin.allowed(request) else ""}
         except RuntimeError:
@@ -70,6 +72,12 @@ class Handlers:
         except AttuneError as error:
             log.error("the page cannot open: %s", error)  # noqa: TRY400 (its message says all)
             return self._trouble("The assistant cannot be reached right now.")
+
+    async def _settled(self, conversation_id: str | None) -> None:
+        """Wait for the answer in whose middle this page was loaded again: that stops its turn, and the new page is
+        there before what was said is kept. An answer that another tab watches goes on, and is not waited for longer."""
+        at_work = [one for one in self._running.values() if conversation_id and one.conversation_id == conversation_id]
+        await asyncio.gather(*(one.ended(STOPPING) for one in at_work))
 
     async def open(self, _: str | None, utc_offset: float, event: gr.EventData, request: gr.Request) -> Change:
         """A conversation was chosen, or a new one (then its `id` is empty)."""
@@ -195,8 +203,9 @@ class Handlers:
                 text = gr.skip()
         finally:  # reached in the middle when the tab was closed
             if self._running.get(session) is running:
-                del self._running[session]
                 await running.stop()
+            if self._running.get(session) is running:  # still, after that
+                del self._running[session]
 
     async def _make_room(self, turn: Turn, instead_of: str | None) -> AsyncExitStack:
         """What the turn runs in: it can be run, as is seen before anything is taken away for it."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 
-from agent.events import Event
+from agent.events import Event, TurnStarted
 
 _left_alone: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
 
@@ -16,6 +16,7 @@ class RunningTurn:
     def __init__(self, events: AsyncGenerator[Event], room: AsyncExitStack | None = None) -> None:
         self._came: asyncio.Queue[Event | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._take(events, room or AsyncExitStack()))
+        self.conversation_id: str | None = None  # until the turn says it
         self.left = False
         self.stopped = False
 
@@ -23,6 +24,8 @@ class RunningTurn:
         try:
             async with room, aclosing(events):
                 async for event in events:
+                    if isinstance(event, TurnStarted):
+                        self.conversation_id = event.conversation_id
                     self._came.put_nowait(event)
         finally:
             self._came.put_nowait(None)
@@ -48,7 +51,11 @@ class RunningTurn:
         """End the turn; when this returns, what it had said is kept."""
         self.stopped = self.stopped or not self._task.done()
         self._task.cancel()
-        await asyncio.wait([self._task])
+        await self.ended()
+
+    async def ended(self, seconds: float | None = None) -> None:
+        """Wait until the turn has ended and is kept, for so long at most."""
+        await asyncio.wait([self._task], timeout=seconds)
 
     def leave(self) -> None:
         """Stop watching and let the turn finish by itself; its answer will be in the transcript."""

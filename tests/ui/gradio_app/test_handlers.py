@@ -175,6 +175,38 @@ async def test_closing_the_tab_stops_the_turn() -> None:
     assert len(await patches(handlers.ask("Next", "", 0, "", ADA))) > 1
 
 
+async def test_a_page_that_is_loaded_again_in_mid_answer_shows_what_was_said(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    assistant = WithStores(engine, tmp_path / "models", pause=0.005)
+    handlers = Handlers(lambda: assistant, "Help")
+    answer = handlers.ask("How?", "", 0, "", ADA)
+    while (await anext(answer))[0].get("conversation") is None:
+        pass
+    loading = asyncio.create_task(handlers.load("conversation-1", 0, ADA_ELSEWHERE))
+    await asyncio.sleep(0.01)
+    assert not loading.done()
+    await answer.aclose()
+    patch, _ = await loading
+    assert (keys(patch), len(assistant.stopped)) == (["message-1"], 1)
+
+
+async def test_a_conversation_in_which_another_tab_is_answered_opens_after_a_moment(
+    engine: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.gradio_app.handlers.STOPPING", 0.01)
+    assistant = WithStores(engine, tmp_path / "models")
+    handlers = Handlers(lambda: assistant, "Help")
+    await patches(handlers.ask("First", "", 0, "", ADA))
+    answer = handlers.ask("Second", "conversation-1", 0, "", ADA)
+    assistant._pause = 0.05
+    while (await anext(answer))[0].get("conversation") is None:
+        pass
+    assert keys((await handlers.load("conversation-1", 0, ADA_ELSEWHERE))[0]) == ["message-1"]
+    assert (await patches(answer))[-1]["running"] is False
+    assert assistant.stopped == []
+
+
 async def test_looking_elsewhere_lets_the_turn_end_by_itself(engine: AsyncEngine, tmp_path: Path) -> None:
     assistant = WithStores(engine, tmp_path / "models", pause=0.005)
     handlers = Handlers(lambda: assistant, "Help")
