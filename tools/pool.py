@@ -1,4 +1,4 @@
-"""The connections of a process to its database: so many and no more, and a plain error where all stay in use."""
+"""The connections of a process to its database: so many and no more, and a plain error where none can be had."""
 
 import logging
 from typing import Any
@@ -7,6 +7,8 @@ from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from knowledge_base.errors import AttuneError
+
+log = logging.getLogger(__name__)
 
 CONNECTIONS = 15
 """The most that are open at once."""
@@ -23,8 +25,13 @@ class DatabaseBusy(AttuneError):
     """Seconds after which it is worth trying again."""
 
 
+class DatabaseAway(DatabaseBusy):
+    """The database takes no connection: it is being restarted, cannot be reached, or lets nobody more in. The log says
+    which; the message is fit for a user."""
+
+
 class Pool(AsyncAdaptedQueuePool):
-    """SQLAlchemy's pool, whose time-out is an error that doorways can tell their users about."""
+    """SQLAlchemy's pool, whose errors, where there is no connection, doorways can tell their users about."""
 
     def connect(self) -> PoolProxiedConnection:
         """A connection. Raises DatabaseBusy."""
@@ -32,6 +39,14 @@ class Pool(AsyncAdaptedQueuePool):
             return super().connect()
         except NoneFree as error:
             raise DatabaseBusy("Too much is being asked at this moment. Please try again in a few seconds.") from error
+        except self._driver.OperationalError as error:
+            log.error("the database takes no connection: %s", error)  # noqa: TRY400 - the driver's trace says no more
+            raise DatabaseAway("The database cannot be reached. Please try again in a few seconds.") from error
+
+    @property
+    def _driver(self) -> Any:
+        dialect: Any = self._dialect
+        return dialect.loaded_dbapi
 
 
 # SQLAlchemy names a pool's logger after its class, and this one would tell as much as our own modules do.

@@ -1,10 +1,12 @@
 """A process opens so many connections and no more; who gets none in time is told so plainly."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text
 
 from tools.database import open_database
-from tools.pool import DatabaseBusy
+from tools.pool import DatabaseAway, DatabaseBusy
 
 
 async def test_where_every_connection_stays_in_use_the_error_is_fit_for_a_user(database_url: str):
@@ -16,6 +18,23 @@ async def test_where_every_connection_stays_in_use_the_error_is_fit_for_a_user(d
                     pass
         async with engine.connect() as free:
             assert (await free.execute(text("SELECT 7"))).scalar_one() == 7
+
+
+async def test_where_the_database_cannot_be_reached_the_error_is_fit_for_a_user_and_the_log_has_the_reason(
+    caplog: pytest.LogCaptureFixture,
+):
+    with pytest.raises(DatabaseAway, match="try again in a few seconds") as raised:
+        async with open_database("postgresql+psycopg://nobody:secret@127.0.0.1:9/nothing"):
+            pass
+    assert "127.0.0.1" not in str(raised.value)
+    assert "port 9 failed" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_a_file_that_cannot_be_opened_is_told_the_same_way(tmp_path: Path):
+    with pytest.raises(DatabaseAway):
+        async with open_database(f"sqlite+aiosqlite:///{tmp_path / 'nowhere' / 'attune.db'}"):
+            pass
 
 
 async def test_as_many_connections_as_were_asked_for_are_open_at_once(database_url: str):

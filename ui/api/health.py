@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 router = APIRouter(prefix="/health", tags=["health"])
 
 DEADLINE = 2.0  # seconds that each dependency has
+RATE_LIMITS = "rate limits"  # where they cannot be counted, everybody is let in
 NO_ANSWER = "It does not answer; the server's log has the reason"
 
 
@@ -29,10 +30,12 @@ class Health(BaseModel):
 
 
 class Ready(BaseModel):
-    """Turns can be answered; anything else is a problem. `checks` has the milliseconds that each dependency took."""
+    """Turns can be answered; anything else is a problem. `checks` has the milliseconds that each dependency took, and
+    `without` names those that do not answer, and that turns go on without."""
 
     status: Literal["ready"]
     checks: dict[str, float]
+    without: list[str] = []
 
 
 @router.get("/live", operation_id="live")
@@ -46,9 +49,11 @@ async def ready(assistant: TheAssistant, access: TheAccess, folder: TheDataFolde
     """Turns can be answered and kept: each thing that they need answers within two seconds."""
     checks = _checks(assistant, access, folder)
     found = dict(zip(checks, await asyncio.gather(*map(_timed, checks.items())), strict=True))
-    if wrong := [FieldError(field=name, message=why) for name, why in found.items() if isinstance(why, str)]:
+    failed = {name: why for name, why in found.items() if isinstance(why, str)}
+    if wrong := [FieldError(field=name, message=why) for name, why in failed.items() if name != RATE_LIMITS]:
         raise ProblemError(503, f"Not ready: {', '.join(one.field for one in wrong)}.", wrong)
-    return Ready(status="ready", checks={name: took for name, took in found.items() if isinstance(took, float)})
+    took = {name: one for name, one in found.items() if isinstance(one, float)}
+    return Ready(status="ready", checks=took, without=list(failed))
 
 
 def _checks(assistant: Assistant, access: Access, folder: DataFolder | None) -> Mapping[str, Awaitable[object]]:
@@ -57,7 +62,7 @@ def _checks(assistant: Assistant, access: Access, folder: DataFolder | None) -> 
         "conversations": assistant.conversations("", limit=1),
     }
     if access.limits.is_shared:
-        checks["rate limits"] = access.limits.check()
+        checks[RATE_LIMITS] = access.limits.check()
     if folder is not None:
         checks["data folder"] = asyncio.to_thread(folder.check)
     return checks

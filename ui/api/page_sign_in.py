@@ -69,7 +69,7 @@ def add_sign_in(app: FastAPI, authenticator: Authenticator) -> None:
         try:
             await authenticator.identify(Headers({"authorization": f"Bearer {credential}"}))
         except ProblemError as error:
-            return _form(app.title, str(error), 401)
+            return _form(app.title, str(error), error.problem.status)
         response = RedirectResponse("/", 303)
         secure = request.url.scheme == "https"
         response.set_cookie(SESSION_COOKIE, credential, MAX_AGE, httponly=True, samesite="lax", secure=secure, path="/")

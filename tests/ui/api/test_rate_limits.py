@@ -93,8 +93,7 @@ async def test_an_outage_of_the_counters_is_not_ours(closed_settings: Settings, 
     async with opened(nowhere, assistant) as closed:
         assert (await ask(closed)).status_code == 200
         ready = await closed.client.get("/health/ready")
-    assert ready.status_code == 503
-    assert [error["field"] for error in ready.json()["errors"]] == ["rate limits"]
+    assert (ready.status_code, ready.json()["without"]) == (200, ["rate limits"])
 
 
 @pytest.mark.skipif(not REDIS, reason="Redis: ATTUNE_TEST_REDIS gives no URL")
