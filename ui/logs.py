@@ -120,6 +120,9 @@ class RequestLog:
 
         try:
             await self.app(scope, receive, send_with_headers)
+        except Exception:  # answered further out, after this line is written
+            status = status or 500
+            raise
         finally:
             if scope["state"].get("is_api"):
                 self._note(scope, status, time.perf_counter() - started)

@@ -4,10 +4,12 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
+from tests.fakes import ScriptedAssistant
 from ui.logs import set_up_logging
 
 
@@ -47,6 +49,21 @@ async def test_a_request_is_one_line_without_names_or_words(client: httpx.AsyncC
     assert all(line["ms"] >= 0 and line["event"] == "request" for line in lines)
     assert "secret" not in stream.getvalue()
     assert "lovelace" not in stream.getvalue()
+
+
+@pytest.mark.usefixtures("_logging_as_before")
+async def test_a_request_that_breaks_is_a_500_in_the_log_and_in_the_counters(
+    client: httpx.AsyncClient, assistant: ScriptedAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise LookupError("broken")
+
+    set_up_logging(stream=(stream := io.StringIO()))
+    monkeypatch.setattr(assistant, "conversations", broken)
+    assert (await client.get("/api/conversations?user_id=ada")).status_code == 500
+    assert [json.loads(line)["status"] for line in stream.getvalue().splitlines() if '"request"' in line] == [500]
+    counted = 'attune_http_requests_total{method="GET",route="/api/conversations",status="500"} 1.0'
+    assert counted in (await client.get("/metrics")).text
 
 
 @pytest.mark.usefixtures("_logging_as_before")
