@@ -50,8 +50,7 @@ def create_app(settings: Settings | None = None, *, assistant: Assistant | None 
     if not access.required:
         return mount(app, app.state.assistant_provider, settings, room)
     add_sign_in(app, access.authenticator)
-    page = PageSignIn(access.authenticator)
-    return mount(app, app.state.assistant_provider, settings, room, page.user_of, page.is_admin)
+    return mount(app, app.state.assistant_provider, settings, room, PageSignIn(access.authenticator))
 
 
 def create_api(settings: Settings, *, assistant: Assistant | None = None) -> FastAPI:

@@ -422,6 +422,14 @@ async def test_a_wrong_credential_signs_nobody_in_and_is_not_repeated(page: http
     assert "<script>" not in response.text
 
 
+async def test_another_site_cannot_sign_its_readers_in_as_somebody_else(page: httpx.AsyncClient):
+    form = {"credential": token("eve")}
+    response = await page.post("/sign-in", data=form, headers={"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 403
+    assert "set-cookie" not in response.headers
+    assert (await page.post("/sign-in", data=form, headers={"Sec-Fetch-Site": "same-origin"})).status_code == 303
+
+
 async def test_another_site_cannot_use_the_page_of_somebody_signed_in(closed_settings: Settings):
     async with opened(closed_settings, ScriptedAssistant()) as closed:
         cookie = {"Cookie": f"attune_session={token()}", "Origin": "https://evil.example"}

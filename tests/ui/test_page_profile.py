@@ -330,9 +330,32 @@ def test_where_people_sign_in_only_admins_see_the_administration(chrome: Browser
                 visit = Visit(context, address)
                 visit.open()
                 expect(visit.page.get_by_role("link", name="Administration")).to_have_count(int(allowed))
+                expect(visit.page.get_by_text("for your account")).to_be_visible()
+                expect(visit.page.get_by_role("button", name="Sign out")).to_have_count(0)
                 visit.page.goto(f"{address}/?admin")
                 expect(
                     visit.page.locator("#admin .entries").first
                     if allowed
                     else visit.page.get_by_text("This page is for administrators")
                 ).to_be_visible()
+
+
+def test_who_signed_in_at_the_form_can_sign_out(chrome: Browser, settings: Settings) -> None:
+    closed = settings.model_copy(
+        update={"jwt_secret": SecretStr(SECRET), "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
+    )
+    with served(lambda: whole(closed)) as address, chrome.new_context() as context:
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_label("API key or token").fill(token("ada"))
+        page.get_by_role("button", name="Sign in").click()
+        page.locator("#transcript .ready").wait_for()
+        expect(page.get_by_text("for your account")).to_be_visible()
+        page.get_by_role("textbox", name="Your question").fill("A draft of Ada's")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("API key or token")).to_be_visible()
+        page.goto(address)
+        page.get_by_label("API key or token").fill(token("bob"))
+        page.get_by_role("button", name="Sign in").click()
+        page.locator("#transcript .ready").wait_for()
+        expect(page.get_by_role("textbox", name="Your question")).to_have_value("")

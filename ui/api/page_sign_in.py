@@ -16,6 +16,7 @@ from ui.api.identity import SESSION_COOKIE, Authenticator
 from ui.api.problems import ProblemError
 
 PATH, OUT = "/sign-in", "/sign-out"
+OURS = "same-origin"  # what browsers say of a form of ours; another site's would sign its readers in as somebody else
 MOST_BYTES = 8_192
 MAX_AGE = 30 * 24 * 3600  # seconds; a key that is revoked or a token that expires ends it sooner
 HEADERS = {
@@ -54,6 +55,10 @@ class PageSignIn:
         except ProblemError:
             return False
 
+    def can_sign_out(self, request: Request) -> bool:
+        """Whether whoever sent this request came in by the form; who comes by a proxy signs out there."""
+        return SESSION_COOKIE in request.cookies
+
 
 def add_sign_in(app: FastAPI, authenticator: Authenticator) -> None:
     """Serve the form, and send those who are not signed in there instead of to the page."""
@@ -65,6 +70,8 @@ def add_sign_in(app: FastAPI, authenticator: Authenticator) -> None:
 
     @router.post(PATH)
     async def sign_in(request: Request) -> Response:
+        if request.headers.get("sec-fetch-site", OURS) != OURS:
+            return _form(app.title, "Sign in here, not from another site.", 403)
         credential = await _credential(request)
         try:
             await authenticator.identify(Headers({"authorization": f"Bearer {credential}"}))

@@ -17,13 +17,14 @@ from agent.events import WENT_WRONG, Learnt, Replied
 from knowledge_base.errors import AttuneError
 from tools.learning import learnt
 from tools.pool import DatabaseBusy
-from ui.gradio_app.admin_handlers import AdminHandlers, IsAdmin
+from ui.gradio_app.admin_handlers import AdminHandlers
 from ui.gradio_app.conversations import conversations_html
 from ui.gradio_app.panel_handlers import PanelHandlers, PanelState
 from ui.gradio_app.patches import Patch, changed, opened, refused, trouble_html, welcome_html
 from ui.gradio_app.running import RunningTurn
 from ui.gradio_app.sent import text_of, user_of
 from ui.gradio_app.shown import Shown
+from ui.gradio_app.signing_in import SignIn
 
 CHANNEL = "web"
 PAUSE = 0.05  # seconds between two changes of the page while an answer streams
@@ -50,14 +51,15 @@ class Handlers:
     """One for the page. What it remembers are the turns at work, by browser tab. Without `room` all may run."""
 
     def __init__(
-        self, assistant: Callable[[], Assistant], title: str, is_admin: IsAdmin | None = None, room: Room | None = None
+        self, assistant: Callable[[], Assistant], title: str, sign_in: SignIn | None = None, room: Room | None = None
     ) -> None:
         self._assistant = assistant
         self._title = title
         self._room = room or (lambda _: nullcontext())
         self._running: dict[str, RunningTurn] = {}
         self.panel = PanelHandlers(assistant)
-        self.admin = AdminHandlers(assistant, is_admin)
+        self._sign_in = sign_in
+        self.admin = AdminHandlers(assistant, sign_in.is_admin if sign_in else None)
 
     # Opening
 
@@ -66,12 +68,19 @@ class Handlers:
         try:
             await self._settled(conversation_id)
             patch, listed = await self._open(conversation_id or None, utc_offset, request)
-            return patch, {**listed, "admin": "yes" if await self.admin.allowed(request) else ""}
+            admin = "yes" if await self.admin.allowed(request) else ""
+            return patch, {**listed, "admin": admin, "account": self._account(request)}
         except RuntimeError:
             return self._trouble(STARTING)
         except AttuneError as error:
             log.error("the page cannot open: %s", error)  # noqa: TRY400 (its message says all)
             return self._trouble("The assistant cannot be reached right now.")
+
+    def _account(self, request: gr.Request) -> str:
+        """Whether the reader signed in at the page's "form", or "elsewhere"; nothing where nobody signs in."""
+        if self._sign_in is None or request.request is None:
+            return ""
+        return "form" if self._sign_in.can_sign_out(request.request) else "elsewhere"
 
     async def _settled(self, conversation_id: str | None) -> None:
         """Wait for the answer in whose middle this page was loaded again: that stops its turn, and the new page is

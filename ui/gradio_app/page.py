@@ -5,19 +5,19 @@ puts changes in place and triggers events; the question box and its buttons are 
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 
 from agent.assistant import Assistant
 from agent.settings import Settings
 from ui.gradio_app import icons
-from ui.gradio_app.admin_handlers import IsAdmin
 from ui.gradio_app.handlers import Handlers, Room
+from ui.gradio_app.signing_in import SignIn
 from ui.gradio_app.theme import theme, variables_css
 from ui.gradio_app.visitor import VisitorCookie, visitor
 
@@ -39,19 +39,17 @@ def mount_page(
     assistant: Callable[[], Assistant],
     settings: Settings,
     room: Room,
-    identify: Callable[[Request], Awaitable[str | None]] | None = None,
-    is_admin: IsAdmin | None = None,
+    sign_in: SignIn | None = None,
 ) -> FastAPI:
-    """The application with the page at `/`. `room` is what each turn runs in. `identify` says who looks at it, and
-    `is_admin` who of them may change the taxonomy; without `identify` a cookie tells visitors apart, and all of them,
-    being on this machine, may."""
+    """The application with the page at `/`. `room` is what each turn runs in. `sign_in` says who looks at the page and
+    who may change the taxonomy; without it a cookie tells visitors apart, and all of them, on this machine, may."""
     app.add_middleware(VisitorCookie)
-    handlers = Handlers(assistant, settings.title, _admins(identify, is_admin), room)
+    handlers = Handlers(assistant, settings.title, sign_in, room)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         build_page(handlers, settings.title),
         path="/",
-        auth_dependency=identify or visitor,
+        auth_dependency=sign_in.user_of if sign_in else visitor,
         server_name=settings.host,
         server_port=settings.port,
         footer_links=[],
@@ -67,15 +65,6 @@ def mount_page(
         head=f"<style>{variables_css()}{(STATIC / 'page.css').read_text('utf-8')}</style>",  # `css` would rewrite it
     )
     return mounted
-
-
-def _admins(identify: Callable[[Request], Awaitable[str | None]] | None, is_admin: IsAdmin | None) -> IsAdmin | None:
-    """Where people sign in and nobody says who is an administrator, nobody is."""
-    return is_admin if identify is None else is_admin or _nobody
-
-
-async def _nobody(_: Request) -> bool:
-    return False
 
 
 def build_page(handlers: Handlers, title: str) -> gr.Blocks:

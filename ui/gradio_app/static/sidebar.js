@@ -9,7 +9,14 @@ function apply() {
   const value = props.value ?? {};
   if (value.title) for (const place of element.querySelectorAll("[data-title]")) place.textContent = value.title;
   if ("admin" in value) element.querySelector(".admin").hidden = !value.admin;
+  if ("account" in value) account(value.account);
   if ("html" in value && list.source !== value.html) list.innerHTML = list.source = value.html;
+}
+
+// What is kept belongs to the account where people sign in, and to this browser elsewhere.
+function account(how) {
+  element.querySelector(".sign-out").hidden = how !== "form";
+  if (how) element.querySelector(".kept").textContent = "Kept on this server, for your account.";
 }
 
 function show(open) {
@@ -61,6 +68,10 @@ element.addEventListener("click", (event) => {
 });
 element.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !dialog.open) show(false);
+});
+// What is typed outlives the page (transcript.js), but not the account.
+element.querySelector(".sign-out").addEventListener("submit", () => {
+  document.querySelector("#ask textarea").value = "";
 });
 dialog.addEventListener("close", () => {
   if (dialog.returnValue !== "delete") return;
