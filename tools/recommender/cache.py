@@ -16,6 +16,8 @@ from redis.exceptions import RedisError
 from tools.sparing_log import SparingLog
 
 USERS = 20_000
+KINDS = 64
+"""Kinds of list that are kept for a user; whoever asks for more makes room first, since a kind may be any words."""
 DAY = 86_400
 KEPT_LONGER = 10.0
 """How many times its fresh time a list may be served stale."""
@@ -75,7 +77,10 @@ class InProcess:
         """Keep a list, unless the user's generation has changed since."""
         if generation == await self.generation(user_id):
             until = kept.made_at + seconds * KEPT_LONGER
-            self._lists.setdefault(user_id, {})[kind] = (kept, until)
+            lists = self._lists.setdefault(user_id, {})
+            if len(lists) >= KINDS:
+                lists.clear()
+            lists[kind] = (kept, until)
 
     async def drop(self, user_id: str) -> None:
         """Forget every list of a user."""
@@ -117,13 +122,22 @@ class InRedis:
         """Keep a list; one of an earlier generation is never served."""
         until = kept.made_at + seconds * KEPT_LONGER
         held = {"generation": generation, "made_at": kept.made_at, "until": until, "payload": kept.payload}
+        if (await self._answered(lambda: self._client.hlen(_key(user_id))) or 0) > KINDS:
+            await self._clear(user_id)
         await self._answered(lambda: self._client.hset(_key(user_id), f"list:{kind}", json.dumps(held)))
         await self._answered(lambda: self._client.expire(_key(user_id), DAY))
 
     async def drop(self, user_id: str) -> None:
         """Forget every list of a user, at every process."""
         await self._answered(lambda: self._client.hincrby(_key(user_id), "generation", 1))
+        await self._clear(user_id)
         await self._answered(lambda: self._client.expire(_key(user_id), DAY))
+
+    async def _clear(self, user_id: str) -> None:
+        """Remove the lists, which tell what their user cares for; what counts them stays."""
+        names = await self._answered(lambda: self._client.hkeys(_key(user_id))) or []
+        if lists := [name for name in names if name.startswith(b"list:")]:
+            await self._answered(lambda: self._client.hdel(_key(user_id), *lists))
 
     async def aclose(self) -> None:
         """Let go of the connections."""

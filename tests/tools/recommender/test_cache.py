@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from tools.recommender.cache import InProcess, InRedis, Kept, ListCache
+from tools.recommender.cache import KINDS, InProcess, InRedis, Kept, ListCache
 
 REDIS = os.environ.get("ATTUNE_TEST_REDIS")
 
@@ -58,6 +58,26 @@ async def test_what_was_being_made_when_the_user_acted_is_not_kept(cache: ListCa
     assert await cache.get(other, "movie") is not None
     await cache.put(user, "movie", Kept(clock.now, {"new": True}), generation=await cache.generation(user), seconds=60)
     assert (await cache.get(user, "movie")) == Kept(clock.now, {"new": True})
+
+
+async def test_a_user_who_asks_for_ever_new_kinds_of_list_makes_room_first(cache: ListCache, clock: Clock):
+    user, kept = uuid4().hex, Kept(clock.now, {"suggestions": []})
+    for number in range(3 * KINDS):
+        await cache.put(user, f"kind {number}", kept, generation=await cache.generation(user), seconds=60)
+    held = [await cache.get(user, f"kind {number}") for number in range(3 * KINDS)]
+    assert 0 < sum(one is not None for one in held) <= KINDS
+    assert held[-1] == kept
+
+
+@pytest.mark.skipif(not REDIS, reason="Redis: ATTUNE_TEST_REDIS gives no URL")
+async def test_nothing_of_a_list_is_left_in_redis_when_it_is_dropped(clock: Clock):
+    user = uuid4().hex
+    async with Redis.from_url(str(REDIS)) as client:
+        cache = InRedis(client, clock)
+        await cache.put(user, "movie", Kept(clock.now, {"persona": "Cinephile"}), generation=0, seconds=60)
+        assert "Cinephile" in str(await client.hgetall(f"attune:lists:{user}"))
+        await cache.drop(user)
+        assert await client.hgetall(f"attune:lists:{user}") == {b"generation": b"1"}
 
 
 async def test_a_cache_that_does_not_answer_is_like_an_empty_one_and_says_so_once(
