@@ -12,11 +12,13 @@ BREAK = "\u200b"
 
 _ACTIVE = re.compile(r"<(?=[!@#]|[a-z][a-z0-9+.\-]*:)", re.IGNORECASE)
 CALL = re.compile(r"@(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
-_IMAGE = re.compile(r"!\[([^\]\n]*)\](?:\([^)\n]*\))?")
-_LINK = re.compile(r"\[([^\[\]\n]*)\]\(\s*([^)\s]*)[^)\n]*\)")
+# What is repeated is never given back (`*+`) and has an end: text may be thousands of brackets that nothing closes.
+_IMAGE = re.compile(r"!\[([^\]\n]{0,1000}+)\](?:\([^)\n]{0,3000}+\))?")
+_LINK = re.compile(r"\[([^\[\]\n]*+)\]\(\s{0,100}+([^)\s]{0,3000}+)[^)\n]{0,1000}+\)")
 _SAFE_ADDRESS = re.compile(r"(?:https?://|mailto:)[^\s<>|]+", re.IGNORECASE)
 _UNSAFE_LINK = re.compile(r"\](?=\(\s*<?(?!https?://|mailto:))", re.IGNORECASE)
 _MARKER = re.compile(r"\[(\d{1,3})\](?!\()")
+LONGEST_UNSETTLED = 1_400  # characters; more than the pattern below can match
 _UNSETTLED = re.compile(r"(?:!?\[[^\]\n]{0,300}(?:\](?:\([^)\n]{0,1000})?)?|!|<[^\s<>]{0,40}|@\w{0,10})\Z")
 
 
@@ -42,4 +44,5 @@ def _cited(number: int, addresses: Mapping[int, str]) -> str:
 
 def settled(text: str) -> str:
     """The part of an unfinished answer whose `neutral` form what comes next cannot change."""
-    return text[: match.start()] if (match := _UNSETTLED.search(text)) else text
+    match = _UNSETTLED.search(text, max(0, len(text) - LONGEST_UNSETTLED))
+    return text[: match.start()] if match else text

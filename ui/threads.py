@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from string import whitespace
 
 from agent.assistant import Assistant, Exchange, Turn
 from agent.errors import ConversationNotFound
@@ -20,14 +21,19 @@ from tools.doorways.threads import Stretch, ThreadStore
 from tools.identities.accounts import Account
 from tools.identities.store import IdentityStore
 
-_PRIVATELY = re.compile(r"[,;:.\s]*\b(?:please\s+)?answer(?:\s+me)?\s+privately\b[,;:.!?\s]*", re.IGNORECASE)
+_PRIVATELY = re.compile(r"\b(?:please\s+)?answer(?:\s+me)?\s+privately\b", re.IGNORECASE)
+BEFORE, AFTER = ",;:." + whitespace, ",;:.!?" + whitespace  # what goes with that wish
 
 CARRIED = 6  # exchanges of others that a new speaker's conversation begins with
 
 
 def asked_privately(text: str) -> str | None:
     """The question of somebody who wants it answered in private ("answer me privately: …"); None for all others."""
-    return _PRIVATELY.sub(" ", text).strip() if _PRIVATELY.search(text) else None
+    first, *others = _PRIVATELY.split(text)
+    if not others:
+        return None
+    between = [one.lstrip(AFTER).rstrip(BEFORE) for one in others[:-1]]
+    return " ".join([first.rstrip(BEFORE), *between, others[-1].lstrip(AFTER)]).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def escaped(text: str) -> str:
 
 def told(text: str, bot_user_id: str) -> str:
     """What a person wrote to the bot, as plain text: its mention gone, references as words, entities as signs."""
-    without_us = re.sub(rf"[ \t]*<@{re.escape(bot_user_id)}(?:\|[^<>]*)?>", "", text)
+    without_us = re.sub(rf"(?<![ \t])[ \t]*<@{re.escape(bot_user_id)}(?:\|[^<>]*)?>", "", text)
     return html.unescape(_TOLD.sub(_reference, without_us)).strip()
 
 
