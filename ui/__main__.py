@@ -71,7 +71,7 @@ ConversationId = Annotated[str, typer.Argument(help="As `conversations list` sho
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="A loopback address; ATTUNE_HOST or 127.0.0.1")] = None,
+    host: Annotated[str | None, typer.Option(help="ATTUNE_HOST or 127.0.0.1; in open mode a loopback address")] = None,
     port: Annotated[int | None, typer.Option(help="ATTUNE_PORT or 7860", min=1, max=65535)] = None,
     ingest: Annotated[list[Path] | None, typer.Option(help="Files and folders to index first")] = None,
     ingest_articles: Annotated[bool, typer.Option("--ingest-articles", help="… with the articles of the demo")] = False,
