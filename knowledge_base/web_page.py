@@ -11,16 +11,22 @@ from markdownify import ATX, MarkdownConverter
 from knowledge_base.markup import meaningful_alt, tidy
 
 _NEVER_READ = (
-    "script, style, noscript, template, svg, iframe, nav, aside, form, button, input, select, textarea, dialog"
+    "title, script, style, noscript, template, svg, iframe, nav, aside, form, button, input, select, textarea, dialog"
 )
 _SITE = (
     "header, footer, [role=navigation], [role=banner], [role=contentinfo], [role=search], [hidden], [aria-hidden=true]"
+)
+_NAMED_NAVIGATION = re.compile(
+    r"(?:site|page|main|doc|local|global)?-?(?:nav(?:bar|header|footer|igation|links)?|breadcrumbs?|toc|pagination|sidebar)"
+    r"|list-of-(?:figures|tables|examples)"
 )
 _MAIN = ("main", "[role=main]", "article", "#main-content", "#content", "#main", ".entry-content", ".post-content")
 _MAIN_SHARE = 0.2  # of the page's text: something smaller is not the main content, whatever its name
 _PERMALINKS = re.compile(r"[#¶§🔗\u200b\s]*")
 _HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 _ID = re.compile(r"[^\s{}]+")
+_SECTION_NUMBER = re.compile(r"^\s*(?:\d+|[A-Z])(?:\.\d+)+\.\s+")
+_MOST_IN_BOX = 2  # cells with text: what is in the box, and a label
 _SITE_NAME = re.compile(r"\s+[|–—·»]\s+[^|–—·»]+$|\s+-\s+[^-]+$")
 
 
@@ -38,10 +44,14 @@ def read(html: str) -> WebPage:
     Raises RecursionError when elements are nested some hundreds deep.
     """
     soup = BeautifulSoup(html, "html.parser")
+    for numbered in soup.find_all([*_HEADINGS, "title"]):
+        _drop_number(numbered)
     url, updated, head_title = _url(soup), _updated(soup), _head_title(soup)
     for found in soup.find_all(string=lambda string: isinstance(string, Comment)):
         found.extract()
     for element in soup.select(_NEVER_READ):
+        element.decompose()
+    for element in _named_navigation(soup):
         element.decompose()
     main = _main(soup)
     first = main.find("h1") or soup.find("h1")
@@ -53,7 +63,10 @@ def read(html: str) -> WebPage:
 
 
 def markdown(content: Tag) -> str:
-    """Markdown of an element. Links become their text, images their description, ids of headings `{#id}`."""
+    """Markdown of an element. Links become their text, images their description, fragments of headings `{#id}`."""
+    for heading in content.find_all(_HEADINGS):
+        if heading.get_text(strip=True):
+            heading["id"] = next(filter(_ID.fullmatch, _fragments(heading)), "")
     for link in content.find_all("a"):
         if _PERMALINKS.fullmatch(link.get_text()) and not link.find("img"):
             link.decompose()
@@ -62,9 +75,14 @@ def markdown(content: Tag) -> str:
     for image in content.find_all("img"):
         image.replace_with(meaningful_alt(str(image.get("alt") or "")))
     for heading in content.find_all(_HEADINGS):
-        id = str(heading.get("id") or "")
-        if _ID.fullmatch(id) and heading.get_text(strip=True):
-            heading.append(f" {{#{id}}}")
+        if heading.get("id") and heading.get_text(strip=True):
+            heading.append(f" {{#{heading['id']}}}")
+    for strong in content.select("strong strong, strong b, b strong, b b, em em, em i, i em, i i"):
+        strong.unwrap()
+    for table in content.find_all("table"):
+        _open_box(table)
+    for definitions in content.find_all("dl"):
+        _list_definitions(definitions)
     converter = MarkdownConverter(
         heading_style=ATX,
         bullets="-",
@@ -79,6 +97,94 @@ def markdown(content: Tag) -> str:
 def from_html(html: str) -> str:
     """Markdown of a fragment that is content from end to end."""
     return markdown(BeautifulSoup(html, "html.parser"))
+
+
+def _named_navigation(soup: BeautifulSoup) -> list[Tag]:
+    """What is called navigation and is no element of that name, as generators of documentation write it."""
+    named = [
+        element
+        for element in soup.find_all(["div", "ul", "ol", "table", "section"])
+        if any(_NAMED_NAVIGATION.fullmatch(name) for name in _names(element))
+    ]
+    return [element for element in named if not element.find(["h1", "main", "article"])]
+
+
+def _names(element: Tag) -> list[str]:
+    return [str(name).lower() for attribute in ("class", "id") for name in element.get_attribute_list(attribute)]
+
+
+def _fragments(heading: Tag) -> Iterator[str]:
+    """What a link to the heading may name, the surest first: its id, its permalink's target, an anchor in it or right
+    before it, and the section that it opens."""
+    yield str(heading.get("id") or "")
+    for link in heading.find_all("a"):
+        if _PERMALINKS.fullmatch(link.get_text()):
+            yield str(link.get("href") or "").partition("#")[2]
+        yield str(link.get("name") or link.get("id") or "")
+    before = heading.find_previous_sibling()
+    if before is None:
+        section = heading.parent
+        yield str(section.get("id") or "") if section and section.name in {"section", "div"} else ""
+    elif before.name in {"a", "span"} and not before.get_text(strip=True):
+        yield str(before.get("name") or before.get("id") or "")
+
+
+def _drop_number(heading: Tag) -> None:
+    """Takes off a section's number: it says where the page stands in a book, and not what it is about."""
+    first = next((text for text in heading.find_all(string=True) if text.strip()), None)
+    if first:
+        first.replace_with(_SECTION_NUMBER.sub("", first))
+
+
+def _open_box(table: Tag) -> None:
+    """A table that only draws a frame (around a note, or around the page) becomes what stands in it."""
+    rows = [row for row in table.find_all("tr") if row.find_parent("table") is table]
+    cells = [
+        [cell for cell in row.find_all(["td", "th"], recursive=False) if cell.get_text(strip=True)] for row in rows
+    ]
+    if sum(map(len, cells)) > _MOST_IN_BOX or any(len(row) > 1 for row in cells):
+        return
+    for cell in [cell for row in rows for cell in row.find_all(["td", "th"], recursive=False)]:
+        if not cell.get_text(strip=True):
+            cell.decompose()
+        elif cell.name == "th":
+            cell.name = "strong"
+            cell.wrap(Tag(name="p"))
+        else:
+            cell.name = "div"
+    for part in [*rows, *table.find_all(["thead", "tbody", "tfoot"], recursive=False)]:
+        part.unwrap()
+    table.name = "div"
+
+
+def _list_definitions(definitions: Tag) -> None:
+    """Terms and what they mean become items: Markdown knows no other form that keeps the two together."""
+    for group in [*definitions.find_all("div", recursive=False), *definitions.select("dt dt")]:
+        group.unwrap()
+    definitions.name = "ul"
+    terms: list[Tag] = []
+    for part in definitions.find_all(["dt", "dd"], recursive=False):
+        if part.name == "dt":
+            terms.append(part)
+        else:
+            _name_item(part, terms)
+            terms = []
+    for term in terms:
+        term.name = "li"
+
+
+def _name_item(meaning: Tag, terms: list[Tag]) -> None:
+    """Makes an item of a meaning, with its terms in bold where its text begins."""
+    meaning.name = "li"
+    begins = next((child for child in meaning.children if str(child).strip()), None)
+    place = begins if isinstance(begins, Tag) and begins.name == "p" else meaning
+    separator = ": "
+    for term in reversed(terms):
+        for strong in term.find_all(["strong", "b"]):
+            strong.unwrap()
+        term.name = "strong"
+        place.insert(0, term, separator)
+        separator = ", "
 
 
 def _main(soup: BeautifulSoup) -> Tag:

@@ -216,6 +216,51 @@ class TestHtml:
         document = read(page, "kb/a.html")
         assert (document.title, document.text) == ("Plans", "Text.\n")
 
+    @pytest.mark.parametrize("name", ["class=navheader", "class='page-nav wide'", "id=toc", "class=breadcrumb"])
+    def test_what_is_called_navigation_is_not_read(self, name: str):
+        page = f"<div {name}><table><tr><td>Prev</td><th>Plans</th></tr></table></div><p>Text.</p>"
+        assert read(page, "kb/a.html").text == "Text.\n"
+
+    def test_a_page_inside_what_is_called_navigation_stays(self):
+        page = "<div class=sidebar><h1>Plans</h1><p>Text.</p></div><div class=navigating>More.</div>"
+        assert read(page, "kb/a.html").text == "# Plans\n\nText.\n\nMore.\n"
+
+    @pytest.mark.parametrize(
+        "heading",
+        [
+            "<h2><a name='plans'></a>Plans</h2>",
+            "<h2>Plans<a class=headerlink href='page.html#plans'>¶</a></h2>",
+            "<section id=plans><h2>Plans</h2></section>",
+            "<p>Before.</p><a name=plans></a><h2>Plans</h2>",
+        ],
+    )
+    def test_fragments_of_headings_wherever_they_stand(self, heading: str):
+        assert "## Plans {#plans}" in read(f"<h1>Help</h1>{heading}", "kb/a.html").text
+
+    def test_a_number_is_no_part_of_a_title(self):
+        page = "<head><title>4.2. Plans</title></head><h2>4.2. <b>Plans</b></h2><h3>A.1.2. Team</h3><h3>3. Pay</h3>"
+        document = read(page, "kb/a.html")
+        assert document.title == "Plans"
+        assert document.text == "## **Plans**\n\n### Team\n\n### 3. Pay\n"
+
+    def test_terms_and_their_meanings_are_items(self):
+        page = (
+            "<dl><dt><strong><b>Seat</b></strong></dt><dd><p>A person.</p><p>Or a robot.</p></dd>"
+            "<div><dt><code>-q</code></dt><dt><code>--quiet</code></dt><dd>Says <i>little</i>.</dd></div>"
+            "<dt>Plan</dt><dd><dl><dt>Team</dt><dd>For many.</dd></dl></dd><dt>Alone</dt></dl>"
+        )
+        assert read(page, "kb/a.html").text == (
+            "- **Seat**: A person.\n\n  Or a robot.\n- **`-q`**, **`--quiet`**: Says *little*.\n"
+            "- **Plan**:\n  - **Team**: For many.\n- Alone\n"
+        )
+
+    def test_a_table_that_draws_a_frame_is_none(self):
+        page = (
+            "<table><tr><td><img src=note.png></td><th>Note</th></tr>"
+            "<tr><td colspan=2><p>Take <b><b>care</b></b>.</p><ul><li>Now</li></ul></td></tr></table>"
+        )
+        assert read(page, "kb/a.html").text == "**Note**\n\nTake **care**.\n\n- Now\n"
+
     def test_an_encoding_that_the_page_declares(self):
         page = '<meta charset="windows-1251"><p>Привет, мир</p>'.encode("cp1251")
         assert read(page, "kb/a.html").text == "Привет, мир\n"
