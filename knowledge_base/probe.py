@@ -44,7 +44,8 @@ class Probe:
         return min(1.0, len(self.words.pairs) / MUCH)
 
     def score(self, candidates: Candidates) -> Evidence:
-        return fuse(candidates, self.vector, self.scores.by_row, self.length)
+        held = self.scores.words_held(candidates.rows)
+        return fuse(candidates, self.vector, self.scores.by_row, held, self.length)
 
 
 class Cache(Generic[Key, Value]):
