@@ -64,6 +64,10 @@ class Embedder(Protocol):
         """Where each token of the whole text lies: character offsets, in order; several may share a character."""
         ...
 
+    def knows(self, word: str) -> bool:
+        """Whether a word in lower case is a token of its own; never, where the model's vocabulary is not at hand."""
+        ...
+
 
 def open_embedder(name: str, *, base_url: str | None = None, api_key: str | None = None) -> Embedder:
     """'local' is MiniLM on this machine; anything else is a model name of the endpoint at `base_url` (OpenAI's own when
@@ -133,6 +137,10 @@ class MiniLmEmbedder:
         """Character offsets of all the text's word pieces, without the specials."""
         return (self._loaded or self.load()).spans(text)
 
+    def knows(self, word: str) -> bool:
+        """Whether the word is among the model's 30,000, most of them English."""
+        return (self._loaded or self.load()).knows(word)
+
 
 class _MiniLm:
     """The loaded model: session and tokenizers."""
@@ -154,6 +162,9 @@ class _MiniLm:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         return list(self._whole_tokenizer.encode(_encodable(text), add_special_tokens=False).offsets)
+
+    def knows(self, word: str) -> bool:
+        return self._tokenizer.token_to_id(word) is not None
 
 
 def _check_present(*paths: Path) -> None:
@@ -268,6 +279,10 @@ class OpenAIEmbedder:
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """An estimate that errs on the side of too many tokens and needs no vocabulary."""
         return estimated_token_spans(text)
+
+    def knows(self, word: str) -> bool:  # noqa: ARG002 (the protocol's)
+        """Never: an endpoint doesn't tell its model's vocabulary."""
+        return False
 
     def _request(self, texts: Sequence[str]) -> Vectors:
         from openai import OpenAIError

@@ -329,3 +329,6 @@ class Remembering:
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         return self._embedder.token_spans(text)
+
+    def knows(self, word: str) -> bool:
+        return self._embedder.knows(word)

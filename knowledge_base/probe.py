@@ -13,6 +13,7 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from knowledge_base import spelling
 from knowledge_base.embeddings import Embedder
 from knowledge_base.fusion import Candidates, Evidence, fuse, gather
 from knowledge_base.index import VectorIndex
@@ -89,6 +90,10 @@ class Prober:
     def forget(self) -> None:
         """Drop the texts that were embedded: they are what users wrote."""
         self._texts.clear()
+
+    def corrected(self, text: str) -> str:
+        """The text with slips of the keyboard put right, as far as the documents tell."""
+        return spelling.corrected(text, self._embedder.knows, self._words.holding)
 
     def probe(self, texts: Sequence[WeightedText]) -> Probe:
         given = [(text, weight) for text, weight in texts if weight > 0]

@@ -98,7 +98,7 @@ class Retriever:
 
     def rank(self, question: str, *, history: Sequence[Utterance] = ()) -> Ranking:
         """All candidates for the question, scored."""
-        question, said = _cleaned(question), followup.recent(history)
+        question, said = self._prober.corrected(_cleaned(question)), followup.recent(history)
         self._prober.vectors([question, *(one.text for one in said)])  # all that is new in one go, side by side
         alone = self._prober.probe([(question, 1.0)])
         found = self._prober.find(alone)

@@ -143,6 +143,14 @@ class WordSearch:
                 tally.add_pair(key, pair, weight)
         return tally.scores()
 
+    def holding(self, words: Sequence[str]) -> list[int]:
+        """How many passages hold each word, or another of its stem."""
+        if not words:
+            return []
+        snapshot = self._current()
+        with self._store.reading() as connection:
+            return [len(snapshot.posting(connection, self._stemmer.stem(word), word).rows) for word in words]
+
     def rows_of(self, passage_ids: Sequence[str]) -> dict[str, int]:
         """Where passages stand in `by_row`."""
         with self._store.reading() as connection:

@@ -90,6 +90,10 @@ class TestMiniLm:
         assert text[slice(*minilm.token_spans(text)[0])] == "Gr"
         assert text[slice(*minilm.token_spans(text)[-1])] == "🎉"
 
+    def test_knows_common_words_whole(self, minilm: MiniLmEmbedder):
+        assert minilm.knows("payment")
+        assert not minilm.knows("paymnet")
+
     def test_a_lone_surrogate_is_embedded_like_a_question_mark(self, minilm: MiniLmEmbedder):
         assert np.array_equal(minilm.embed_query("a \ud800 b"), minilm.embed_query("a ? b"))
         assert minilm.token_spans("a \ud800 b") == minilm.token_spans("a ? b")

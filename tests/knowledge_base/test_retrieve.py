@@ -270,6 +270,15 @@ class Counting:
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         return self._inner.token_spans(text)
 
+    def knows(self, word: str) -> bool:
+        return self._inner.knows(word)
+
+
+def test_a_slip_of_the_keyboard_finds_what_was_meant(articles: Knowledge):
+    meant, written = (articles.retriever.search(f"How is a {word} protected?") for word in ("payment", "paymnet"))
+    assert written.hits == meant.hits
+    assert written.query == "How is a payment protected?"
+
 
 def test_what_was_said_is_embedded_once(articles: Knowledge):
     counting = Counting(articles.embedder)

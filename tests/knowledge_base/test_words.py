@@ -127,3 +127,8 @@ def test_passages_hold_together_what_any_of_them_holds():
     assert held.by(np.array([False, False, False])) == 0
     assert held.anywhere() == 7
     assert Held(np.zeros((2, 1), np.bool_), np.ones(2)).anywhere() == 0
+
+
+def test_how_many_passages_hold_a_word_of_the_stem(store: Store):
+    assert WordSearch(store).holding(["fees", "day", "unheard"]) == [2, 2, 0]
+    assert WordSearch(store).holding([]) == []
