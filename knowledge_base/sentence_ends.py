@@ -104,10 +104,13 @@ def _is_boundary(text: str, begin: int, match: re.Match[str]) -> bool:
         return False
     if "*" in match.group() and text.startswith("**", begin) and match.start() - begin < RUN_IN_CHARS:
         return False  # "**Fund.** The client pays …": a run-in head belongs to what follows
+    if match.group()[:1] in ".…" and text[begin : match.start()][-1:].isspace() and following[:1] == "(":
+        return False  # "the ... (more) menu": dots that stand for something, and an aside on it
     if match.group()[0] != "." or match.group()[:2] == "..":
         return True
     before = _LAST_WORD.search(text, max(begin, match.start() - 30), match.start())
-    return _may_end(before.group() if before else "", following, is_alone=before is None or before.start() == begin)
+    is_alone = before is None or not text[begin : before.start()].strip()
+    return _may_end(before.group() if before else "", following, is_alone=is_alone)
 
 
 def _may_end(word: str, following: str, *, is_alone: bool) -> bool:
@@ -121,4 +124,4 @@ def _may_end(word: str, following: str, *, is_alone: bool) -> bool:
         return low not in ("e.g", "i.e") and bool(_STARTER.match(following))
     if len(word) == 1 and word.isupper() and word != "I":
         return bool(_STARTER.match(following))
-    return not (is_alone and low.isdigit())
+    return not (is_alone and low.replace(".", "").isdigit())

@@ -8,7 +8,7 @@ verbatim), how it reads when quoted (`Unit.text`, inline markup cleaned up) and 
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
@@ -21,6 +21,7 @@ Kind = Literal["sentence", "item", "row", "code", "heading"]
 MAX_HEADING_CHARS = 100
 WRAPPED_LINE_CHARS = 140  # a text with longer lines is not wrapped by hand: its line ends mean something
 SHORT_LINE_CHARS = 60  # a hand-wrapped line that had room for the next word ended on purpose
+MAX_TERM_CHARS = 100  # of a line that a definition follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ _HEADING_ID = re.compile(r"\s*\{#[^\s{}]+\}\s*$")
 _UNDERLINE = re.compile(r"\s{0,3}(?:=+|-{2,})\s*$")
 _RULE = re.compile(r"\s{0,3}([-*_])(?:\s*\1){2,}\s*$")
 _ITEM = re.compile(r"(\s*(?:>\s?)*)([-*+•‣▪◦]|\d{1,3}[.)])(\s+)(?:\[[ xX]\]\s+)?(?=\S)")
+_DEFINITION = re.compile(r"(\s*(?:>\s?)*):(\s{1,3})(?=\S)")
 _DELIMITER = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _SKIPPED = re.compile(
     r"\s*(?::{3,}.*|\[[^\]]+\]:\s+\S+.*|(?:import|export)\s.*(?:from\s+['\"]|=).*|</?[A-Za-z][^<>]*/?>|\{/\*.*\*/\})\s*$"
@@ -120,13 +122,15 @@ class _Scanner:
             self._fenced()
         elif self._opens_table(self.at):
             self._table()
+        elif self._opens_definition(self.at):
+            self._definition(line)
         elif _SKIPPED.match(line.text) or _RULE.match(line.text):
             self.at += 1
         elif _ATX.match(line.text) or self._is_title(self.at):
             self._heading(line)
         elif _ITEM.match(line.text):
             self._list_item(line)
-        elif line.indent >= 4 and not self.open_items and not line.text.rstrip().endswith((".", ":", "!", "?")):
+        elif line.indent >= 4 and not self.open_items and not self._is_indented_prose():
             self._indented_code()
         else:
             self._paragraph(line)
@@ -136,20 +140,27 @@ class _Scanner:
         text = line.text
         return (
             line.is_blank
-            or any(pattern.match(text) for pattern in (_FENCE, _ATX, _RULE, _ITEM, _SKIPPED))
+            or any(pattern.match(text) for pattern in (_FENCE, _ATX, _RULE, _ITEM, _SKIPPED, _DEFINITION))
             or self._opens_table(at)
+            or self._opens_definition(at)
         )
 
     # Prose
 
+    def _is_indented_prose(self) -> bool:
+        """Whether an indented paragraph ends as a sentence does: it goes on with an item that was cut off above."""
+        last = self.lines[self._end_of_prose(self.at)].text
+        return last.rstrip(" \t\"'”’)]*_").endswith((".", ":", "!", "?"))
+
     def _paragraph(self, line: _Line) -> None:
         last = self._end_of_prose(self.at)
-        if self.open_items and line.indent <= self.open_items[0][0]:
+        further = _DEFINITION.match(line.text)  # another meaning of the same term
+        if self.open_items and line.indent <= self.open_items[0][0] and not further:
             self.open_items = []
         inside = bool(self.open_items)
         self.block += not inside
         item = self.item if inside else -1
-        self._add_prose(self.at, last, line.start, item=item, marker="")
+        self._add_prose(self.at, last, line.start + (further.end() if further else 0), item=item, marker="")
         self.at = last + 1
 
     def _end_of_prose(self, first: int) -> int:
@@ -158,7 +169,10 @@ class _Scanner:
             last += 1
         return last
 
-    def _add_prose(self, first: int, last: int, start: int, *, item: int, marker: str) -> None:
+    def _add_prose(
+        self, first: int, last: int, start: int, *, item: int, marker: str, defines: Unit | None = None
+    ) -> None:
+        """`defines` is what the prose says the meaning of: it opens the first sentence."""
         lines = self.lines[first : last + 1]
         depth = max(0, len(self.open_items) - 1)
         lead_in = self.open_items[-1][1] if item >= 0 and self.open_items else None
@@ -167,8 +181,11 @@ class _Scanner:
             for x, y in sentence_spans(self.text, a, b):
                 shown = clean(self.text[x:y])
                 if any(map(str.isalnum, shown)):
-                    self.units.append(Unit(x, y, kind, shown, self.block, item, marker, depth, lead_in))
-                    marker = ""
+                    if defines:
+                        shown = f"{defines.text} {shown}"
+                    begin = defines.start if defines else x
+                    self.units.append(Unit(begin, y, kind, shown, self.block, item, marker, depth, lead_in))
+                    marker, defines = "", None
 
     def _line_groups(self, lines: list[_Line], start: int) -> Iterator[tuple[int, int]]:
         """Runs of lines that flow into each other: a hard break, or any break in unwrapped text, parts them."""
@@ -223,7 +240,13 @@ class _Scanner:
         opening = _ITEM.match(line.text)
         if opening is None:
             raise AssertionError("the caller has matched this line")
-        indent = len(opening[1].expandtabs(4))
+        self._open_item(len(opening[1].expandtabs(4)))
+        marker = "-" if not opening[2][0].isdigit() else opening[2]
+        last = self._end_of_prose(self.at)
+        self._add_prose(self.at, last, line.start + opening.end(), item=self.item, marker=marker)
+        self.at = last + 1
+
+    def _open_item(self, indent: int) -> None:
         if not self.open_items:
             self.block += 1
         while self.open_items and self.open_items[-1][0] >= indent:
@@ -231,15 +254,38 @@ class _Scanner:
         lead_in = self._list_lead_in()
         self.open_items.append((indent, lead_in))
         self.item += 1
-        marker = "-" if not opening[2][0].isdigit() else opening[2]
+
+    def _opens_definition(self, at: int) -> bool:
+        """Whether a line is a term, and the next one opens what it means: ": …"."""
+        if at + 1 == len(self.lines) or not (opening := _DEFINITION.match(self.lines[at + 1].text)):
+            return False
+        line = self.lines[at]
+        if line.is_blank or len(line.text) > MAX_TERM_CHARS or _DEFINITION.match(line.text):
+            return False
+        return line.indent == len(opening[1].expandtabs(4))
+
+    def _definition(self, line: _Line) -> None:
+        """A term with what it means, as an item of a list: "Term: meaning". Where that begins with a list, the term
+        announces it."""
+        self._open_item(line.indent)
+        start, below = line.start + len(line.text) - len(line.text.lstrip()), self.lines[self.at + 1]
+        end = line.start + len(line.text.rstrip())
+        term = clean(self.text[start:end]).rstrip(" :：") + ":"
+        named = Unit(start, end, "item", term, self.block, self.item, "-", len(self.open_items) - 1)
+        self.at += 1
+        self.lines[self.at] = _Line(below.start, below.end, below.text.replace(":", " ", 1))
+        if self._starts_block(self.at):
+            self.units.append(replace(named, lead_in=self.open_items[-1][1]))
+            return
         last = self._end_of_prose(self.at)
-        self._add_prose(self.at, last, line.start + opening.end(), item=self.item, marker=marker)
+        opening = below.start + below.text.index(":") + 1
+        self._add_prose(self.at, last, opening, item=self.item, marker="-", defines=named)
         self.at = last + 1
 
     def _list_lead_in(self) -> int | None:
         """The unit before the list that ends in a colon; for later items, the one that their first sibling has."""
         for unit in reversed(self.units):
-            if unit.block != self.block or unit.kind != "item":
+            if unit.block != self.block or unit.kind != "item" or unit.depth < len(self.open_items):
                 break
             if unit.depth == len(self.open_items):
                 return unit.lead_in

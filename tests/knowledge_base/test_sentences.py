@@ -34,6 +34,8 @@ def shown(text: str) -> list[str]:
         ("Call `a. B` now. Then [this. That](x) too.", ["Call `a. B` now.", "Then this. That too."]),
         ("**Fund.** The client pays. Then wait.", ["Fund. The client pays.", "Then wait."]),
         ("これは文です。次の文です。", ["これは文です。", "次の文です。"]),
+        ("Open the ... (more) menu. Then wait...", ["Open the ... (more) menu.", "Then wait..."]),
+        ("2.1. Small plots", ["2.1. Small plots"]),
         (
             "A line that is wrapped by hand and goes on\nbelow it. Next.",
             ["A line that is wrapped by hand and goes on below it.", "Next."],
@@ -56,6 +58,37 @@ def test_a_list_keeps_markers_and_its_lead_in():
     ]
     assert [unit.lead_in for unit in found] == [None, 0, 0, 0, 3, 3]
     assert [unit.item for unit in found] == [-1, 0, 0, 1, 2, 3]
+
+
+def test_a_definition_opens_with_its_term():
+    found = units(
+        "Settings are:\n\n**Depth**\n:   How deep it\n    digs. Mind the roots.\n\n    More on that.\n\n"
+        "Width\n:   Anything.\n:   Or nothing.\n"
+    )
+    assert [(unit.kind, unit.marker, unit.item, unit.lead_in, unit.text) for unit in found] == [
+        ("sentence", "", -1, None, "Settings are:"),
+        ("item", "-", 0, 0, "Depth: How deep it digs."),
+        ("item", "", 0, 0, "Mind the roots."),
+        ("item", "", 0, 0, "More on that."),
+        ("item", "-", 1, 0, "Width: Anything."),
+        ("item", "", 1, 0, "Or nothing."),
+    ]
+
+
+def test_a_term_announces_the_list_that_defines_it():
+    found = units("Soil\n:   - clay\n    - sand\n\nTools\n:   Spade\n    :   Digs.\n")
+    assert [(unit.marker, unit.depth, unit.lead_in, unit.text) for unit in found] == [
+        ("-", 0, None, "Soil:"),
+        ("-", 1, 0, "clay"),
+        ("-", 1, 0, "sand"),
+        ("-", 0, None, "Tools:"),
+        ("-", 1, 3, "Spade: Digs."),
+    ]
+
+
+def test_an_item_that_was_cut_off_above_is_no_code():
+    assert [unit.kind for unit in units("    of the beds that were\n    dug (last year.)\n")] == ["sentence"]
+    assert [unit.kind for unit in units("    dig(beds)\n    rest()\n")] == ["code"]
 
 
 def test_a_table_row_names_its_columns():
