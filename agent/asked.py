@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from agent.candidates import Candidate
 from agent.terms import terms
@@ -23,7 +24,9 @@ WRONG_KIND = 0.2  # how much less likely a row is without the amount that is ask
 LESS_KIND = 0.4  # the same for other units of a question that stands alone
 RIGHT_KIND = 1.5  # how much likelier an amount is where an amount is asked for
 DEFINES = 3.0  # how much likelier a definition is where one is asked for
-SHOWS_STEPS = 5.0  # how much likelier a step is where it is asked how something is done
+SHOWS_STEPS = 5.0  # how much likelier a step is where it is asked how something is done, if its list fits that best
+TELLS_HOW = 1.5  # the same for a sentence that says what to click
+UNFINISHED = 0.5  # how much less likely what is no whole sentence is: a caption, or a piece of a sentence
 SAME_QUESTION = 0.6  # share of the words of a heading that a question holds when it asks the same
 SHOWS_ALL = 2.0  # how much likelier a row is where all of something, or a comparison, is asked for
 ENUMERATES = 8.0  # the same for rows and items under a heading, or after a sentence, that names what is asked for
@@ -40,6 +43,7 @@ FORMS = 0.5  # of that exponent for rows and steps, of which the trees know litt
 FIT = 1.25  # exponent of the words shared
 UNSAID = 0.05  # what a unit fits that shares no word
 UNIT, SECTION, ARTICLE = 0.45, 0.35, 0.2  # what a word counts that the unit, its heading or the title holds
+AFTER, BEFORE = 0.8, 0.6  # how well a sentence fits that stands after, or before, one that fits
 SEARCH = 1.0  # exponent of the search's score, relative to the best
 
 _AMOUNT = re.compile(r"[$€£¥]\s?\d|\d\s?(?:[%€£]|percent\b|dollars?\b|euros?\b|USD\b|EUR\b|GBP\b)|\bfree\b", re.I)
@@ -49,6 +53,7 @@ _TIME = re.compile(
     re.I,
 )
 _NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|ten|no (?:upper )?limit|unlimited|as many)\b", re.I)
+_KEYS = re.compile(r"\b(?:Ctrl|Cmd|Command|Alt|Option|Shift|Super|Win)\W{0,5}[+-]\W{0,5}\w|\bF\d{1,2}\b|[⌘⌥⇧]")
 _KINDS = (  # what a question asks for, and how that looks in an answer
     (re.compile(r"\b(?:costs?|prices?|pricing|how much|fees?|expensive)\b|\bfree\W*$", re.I), _AMOUNT),
     (
@@ -60,6 +65,7 @@ _KINDS = (  # what a question asks for, and how that looks in an answer
         _TIME,
     ),
     (re.compile(r"\bhow many\b", re.I), _NUMBER),
+    (re.compile(r"\b(?:shortcuts?|hotkeys?|(?:which|what) keys?)\b", re.I), _KEYS),
 )
 _ASKING = re.compile(r"\b(?:what|when|where|who|why|how)\b", re.I)
 _ASKS_ALL = re.compile(
@@ -76,10 +82,17 @@ _ASKS_HOW = re.compile(
     r"\b(?:how (?:do|can|could|should|would|to|may)\b|steps? (?:to|for)\b|where (?:do|can) I\b)", re.I
 )
 _ASKS_WHAT = re.compile(
-    r"\W*(?:what(?:'s|’s| is| are| does)|who(?:'s| is| are)|define|explain)\s+(?:an? |the )?(.{2,40}?)(?: mean)?"
-    r"(?:\s+and\b.*)?\W*$",
+    r"\W*(?:what(?:'s|’s| is| are| does)|who(?:'s| is| are)|define|explain)\s+(?:an? |the )?(.{2,40}?)"
+    r"(?: (?:mean|do|stand for))?(?:\s+and\b.*)?\W*$",
     re.I,
 )
+_ASKS_MEANING = re.compile(r"\W*(?:what|define|explain)\b", re.I)
+_TELLS_HOW = re.compile(
+    r"→|\w > \w"
+    r"|\b(?:check|choose|click|drag|enable|enter|go to|open the|press|select|tap|type|uncheck|use the)\b",
+    re.I,
+)
+_FINISHED = re.compile(r"[.!?:…。！？：][\"'”’»)\]*`]*$")
 _ADDRESS = re.compile(r"\b\w+://[^\s`<>)]+")
 _FENCE = re.compile(r"[`~]{3,}\s*([\w+#-]+)")
 _REFERS = re.compile(
@@ -228,7 +241,8 @@ def _alone(question: str, query: str, given: Sequence[Candidate], likely: Sequen
     most, looks = max(fits), _looks(question, given, enumerated)
 
     def trust(one: Candidate) -> float:
-        is_form = one.unit.kind == "row" or (asks_how and is_step(one)) or _place(one) in enumerated
+        tells_how = asks_how and (is_step(one) or _TELLS_HOW.search(one.unit.text) is not None)
+        is_form = one.unit.kind == "row" or tells_how or _place(one) in enumerated
         return TREES * (FORMS if is_form else 1.0)
 
     return [
@@ -236,7 +250,7 @@ def _alone(question: str, query: str, given: Sequence[Candidate], likely: Sequen
         * (probability / best) ** trust(one)
         * ((fit + UNSAID) / (most + UNSAID)) ** FIT
         * (one.source.score / found) ** SEARCH
-        * looks(one)
+        * looks(one, fit / (most or 1.0))
         for one, probability, fit in zip(given, likely, fits, strict=True)
     ]
 
@@ -273,7 +287,18 @@ def _fits(asked: frozenset[str], given: Sequence[Candidate]) -> list[float]:
             / whole
         )
 
-    return [fit(one, own) for one, own in zip(given, held, strict=True)]
+    return _carried([fit(one, own) for one, own in zip(given, held, strict=True)], given)
+
+
+def _carried(fits: Sequence[float], given: Sequence[Candidate]) -> list[float]:
+    """What fits, with what is said around it: who goes on with something rarely names it again."""
+    found = list(fits)
+    follows = [one.source is before.source and one.position == before.position + 1 for before, one in pairwise(given)]
+    for i, is_next in enumerate(follows):
+        if is_next:
+            found[i + 1] = max(found[i + 1], AFTER * found[i])
+            found[i] = max(found[i], BEFORE * fits[i + 1])
+    return found
 
 
 def _rarity(asked: frozenset[str], held: Sequence[frozenset[str]]) -> dict[str, float]:
@@ -329,10 +354,12 @@ def names_language(question: str, one: Candidate) -> bool:
 
 def _looks(
     question: str, given: Sequence[Candidate], enumerated: frozenset[tuple[int, int]]
-) -> Callable[[Candidate], float]:
-    """How well the form of a unit fits the question: a definition, a step, a row, or only a pointer elsewhere."""
+) -> Callable[[Candidate, float], float]:
+    """How well the form of a unit fits the question: a definition, a step, a row, or only a pointer elsewhere. It is
+    told how well its words fit, of the best."""
     defines = _definition(question)
     asks_how = _ASKS_HOW.search(question) is not None
+    asks_meaning = _ASKS_MEANING.match(question) is not None
     wants_rows = asks_for_all(question) or compares(question)
     asked, shared = words(question), _shared_by_rows(given, words)
 
@@ -341,19 +368,37 @@ def _looks(
             return SHOWS_ALL
         return 1.0 if asked & words(one.unit.text) - shared[paragraph(one)] else UNNAMED
 
-    def look(one: Candidate) -> float:
+    def of_how(one: Candidate, fit: float) -> float:
+        if is_step(one):
+            return float(SHOWS_STEPS**fit)
+        return TELLS_HOW if _TELLS_HOW.search(one.unit.text) else 1.0
+
+    def look(one: Candidate, fit: float) -> float:
         factor = REFERS if _REFERS.search(_raw(one)) else 1.0
-        if defines and defines.match(one.unit.text):
+        if (defines and defines.match(one.unit.text)) or (asks_meaning and _names(one, asked)):
             factor *= DEFINES
+        if one.unit.kind == "sentence" and not _is_whole(one.unit.text):
+            factor *= UNFINISHED
         if names_language(question, one):
             factor *= NAMED_CODE
         if _place(one) in enumerated:
             factor *= ENUMERATES
         elif one.unit.kind == "row":
             factor *= of_row(one)
-        return factor * SHOWS_STEPS if asks_how and is_step(one) else factor
+        return factor * of_how(one, fit) if asks_how else factor
 
     return look
+
+
+def _names(one: Candidate, asked: frozenset[str]) -> bool:
+    """Whether a unit is "Term: what it means", and the term is one that was asked about."""
+    term, colon, _ = one.unit.text.partition(": ")
+    named = words(term) if colon and one.unit.kind == "item" and one.unit.marker == "-" else frozenset[str]()
+    return bool(named) and named <= asked
+
+
+def _is_whole(text: str) -> bool:
+    return not text[:1].islower() and _FINISHED.search(text) is not None
 
 
 def _definition(question: str) -> re.Pattern[str] | None:

@@ -18,6 +18,7 @@ REPEATS = 0.7  # share of the words of a sentence in another one from which it s
 GAP = "..."  # in place of what is left out
 LEFT_OUT = 5  # words at least that are left out of a sentence
 NEVER = 1e-6  # the least that anything is likely
+WHOLE = 0.7  # of beta where sentences are quoted whole, and so bring words along that nobody asked for
 
 _RESTRICTS = re.compile(r"(?:(?:and|or|but) )?(?:if|unless|only|except|provided|but|until|when)\b", re.IGNORECASE)
 _CONDITION = re.compile(CONDITION, re.IGNORECASE)
@@ -74,22 +75,28 @@ def choose(
     parts = in_reading_order(given, likely, some, whole=whole)
     first = {one.unit: at for at, one in reversed(list(enumerate(parts)))}
     chosen: dict[int, list[int]] = {}
-    for at in _agreed(question, given, parts, most, beta):
+    agreement = Agreement(parts, beta * WHOLE if whole else beta)
+    for at in _agreed(question, given, parts, agreement, most, whole=whole):
         chosen.setdefault(parts[at].unit, []).append(at - first[parts[at].unit])
     return [
         given[i] if len(places) == len(likely[i]) else _excerpt(given[i], places, said) for i, places in chosen.items()
     ]
 
 
-def _agreed(question: str, given: Sequence[Candidate], parts: Sequence[Clause], most: int, beta: float) -> list[int]:
-    """The places of the likeliest run, and of what makes it better."""
-    agreement = Agreement(parts, beta)
+def _agreed(
+    question: str, given: Sequence[Candidate], parts: Sequence[Clause], agreement: Agreement, most: int, *, whole: bool
+) -> list[int]:
+    """The places of the likeliest run, and of what makes it better. To whom nothing was said yet, what stands in
+    another document breaks the thread: it has to be as likely as what is said."""
     places = agreement.best_run(most)
     agreement.say(places)
+    least = max(parts[place].likely for place in places) if whole else 0.0
     while (at := agreement.next_best(most)) is not None:
         unit = parts[at].unit
         units = list(dict.fromkeys(parts[place].unit for place in places))
-        if unit in units or _adds(question, unit, units, given, most):
+        told = {given[other].source.document_id for other in units}
+        belongs = parts[at].likely >= least or given[unit].source.document_id in told
+        if unit in units or (belongs and _adds(question, unit, units, given, most)):
             agreement.say([at])
             places.append(at)
         else:
@@ -105,14 +112,13 @@ def shortlist(likely: Sequence[Sequence[float]]) -> list[int]:
 def in_reading_order(
     given: Sequence[Candidate], likely: Sequence[Sequence[float]], some: Sequence[int], *, whole: bool = False
 ) -> list[Clause]:
-    """The parts of some candidates in the order of their documents. Those that are quoted whole make no runs: what a
-    question without a conversation asks for is told of each alone (agent/asked.py)."""
+    """The parts of some candidates in the order of their documents."""
     order = sorted(some, key=lambda i: (given[i].source.document_id, given[i].source.ordinal, i))
-    sections: dict[tuple[str, str | int], int] = {}
+    sections: dict[tuple[str, str], int] = {}
     found: list[Clause] = []
     for i in order:
         one = given[i]
-        section = sections.setdefault((one.source.passage_id, i if whole else one.heading), len(sections))
+        section = sections.setdefault((one.source.passage_id, one.heading), len(sections))
         texts = (one.unit.text,) if whole else clauses(one.unit)
         found += [Clause(len(text.split()), p, i, section) for text, p in zip(texts, likely[i], strict=True)]
     return found

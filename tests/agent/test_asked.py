@@ -79,6 +79,39 @@ def test_an_amount_wins_over_a_likelier_sentence_where_a_price_is_asked_for():
     assert "€49" in answer("How much is the Team plan?", source(text), likely={"The Team plan is liked": 0.1})
 
 
+def test_keys_win_where_a_shortcut_is_asked_for():
+    named, pressed = weights("Which shortcut selects all beds?", "All beds can be selected. Press Ctrl+B for all beds.")
+    assert pressed > 2 * named
+
+
+def test_what_goes_on_with_what_fits_fits_as_well():
+    text = "Compost feeds. It takes a year.\n\n## Hens\n\nThey lay eggs."
+    fits, goes_on, other = weights("What does compost do?", text)
+    assert 2 * other < goes_on < fits
+
+
+def test_who_asks_what_a_setting_means_gets_the_item_that_opens_with_it():
+    text = "- Depth: In centimetres, from the top.\n- Width: The depth of a row across.\n"
+    depth, width = weights("What does the depth setting do?", text)
+    assert depth > 2 * width
+
+
+def test_a_caption_gives_way_to_a_sentence():
+    caption, sentence = weights("How deep are the beds?", "Depth of the beds\n\nThe beds are a foot in depth.\n")
+    assert sentence > 1.5 * caption
+
+
+def test_who_asks_how_is_told_what_to_click():
+    praise, click = weights("How do I dig a bed?", "Many people dig a bed. Click the spade to dig a bed.")
+    assert click > praise
+
+
+def test_the_steps_of_something_else_are_not_what_is_asked_for():
+    text = "## Dig a bed\n\n1. Take a spade.\n\n## Feed hens\n\n1. Take some corn.\n"
+    dig, feed = weights("How do I dig a bed?", text)
+    assert dig > 20 * feed
+
+
 def test_a_length_inside_a_name_is_not_a_time():
     text = "Vetting opens the 10-hour trial to you. Vetting takes 5–8 business days."
     opens, takes = weights("How long does vetting take?", text)

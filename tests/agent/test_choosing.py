@@ -64,9 +64,19 @@ def test_a_step_is_never_shown_in_part():
 
 def test_what_is_chosen_is_put_in_the_order_of_the_document():
     text = "First the client pays the price. Pigeons fly home every day. Afterwards the freelancer begins to work."
-    said = answer("What happens?", text, {"Afterwards": 0.9, "First": 0.8})
+    said = answer("What happens?", text, {"Afterwards": 0.95, "First": 0.94})
     assert said.index("First") < said.index("Afterwards")
     assert "Pigeons" not in said
+
+
+def test_a_thread_is_not_broken_by_what_is_less_likely_in_another_document():
+    first = source("Escrow holds the money. It is released after seven days.")
+    second = source("Hourly work is paid on Mondays.", 2, "b.md")
+    likely = {"Escrow": 0.6, "It is": 0.6, "Hourly": 0.5}
+    said = compose("When is money paid?", (), found(first, second), relevance=Judge(likely)).text
+    assert said == "Escrow holds the money [1]. It is released after seven days [1]."
+    said = compose("When is money paid?", (), found(first, second), relevance=Judge({**likely, "Hourly": 0.95})).text
+    assert "Hourly work is paid on Mondays [2]." in said
 
 
 def test_the_same_statement_is_not_made_twice():
