@@ -265,7 +265,7 @@ def _of_next_part(part: Part, found: Found, before: Found, told: Answer, length:
     """The answer to a later part. One that leans on the first ("and what does it cost?") is read together with it, and
     answered from the articles that answered that, unless the search is sure of what it found."""
     if is_complete(part.question):
-        return compose(part.question, part.history, found, length=length)
+        return compose(part.question, part.history, _beside(found, before), length=length)
     documents = {one.document_id for one in before.sources if told.answered and one.number in told.numbers}
     if not documents or found.confidence >= CLEAR_ANSWER:
         return compose(found.query, (), found, length=length)
@@ -274,6 +274,16 @@ def _of_next_part(part: Part, found: Found, before: Found, told: Answer, length:
     if not gives(part.question, near):
         return Answer("", answered=False)
     return compose(found.query, (), replace(found, sources=near, answerable=True), length=length)
+
+
+def _beside(found: Found, before: Found) -> Found:
+    """What was found for a later part. Where that is not clear, also what was found for the first: who asks two things
+    at once mostly asks about one."""
+    if found.confidence >= CLEAR_ANSWER:
+        return found
+    both = sorted((*before.sources, *found.sources), key=lambda one: one.score)
+    best = {one.number: one for one in both}
+    return replace(found, sources=tuple(sorted(best.values(), key=lambda one: -one.score)))
 
 
 def _told_of(known: Known | None) -> str:

@@ -6,7 +6,8 @@ from itertools import groupby, pairwise
 
 from agent.candidates import Candidate
 
-_END = re.compile(r"([.!?…。！？]+[\"'”’)\]]*)$")
+_END = re.compile(r"((?:(?!…\.)[.!?…。！？])+[\"'”’)\]]*)$")  # the dots of a menu's name, "Print…", are not among them
+_GOES_ON = re.compile(r"(?:[:：;,]|[,;]? (?:and|or))$")
 
 
 def written(parts: Sequence[Candidate]) -> str:
@@ -57,10 +58,10 @@ def _row(text: str) -> str:
 
 def cite(text: str, number: int) -> str:
     """The sentence with its citation before the mark that ends it: "It is free [1]."."""
-    end = re.search(r"[:：;,]$", text) or _END.search(text)
+    end = _GOES_ON.search(text) or _END.search(text)
     if end is None:
         return f"{text} [{number}]"
-    return f"{text[: end.start()].rstrip()} [{number}]{end[0].lstrip()}"
+    return f"{text[: end.start()].rstrip()} [{number}]{end[0]}"
 
 
 def _list_lines(run: Sequence[Candidate], parts: Sequence[Candidate]) -> Iterator[str]:

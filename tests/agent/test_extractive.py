@@ -107,6 +107,16 @@ async def test_several_searches_are_answered_together():
     assert "7 days to approve the work [2]" in str((await ExtractiveChatModel().ainvoke(messages)).content)
 
 
+async def test_a_second_question_may_be_answered_by_what_was_found_for_the_first():
+    hens = "Hens lay eggs in spring. The colour of eggs tells their breed."
+    geese = "Pick a colour for the roof of the shed."
+    asked = HumanMessage("When do hens lay eggs and which colour do the eggs have?")
+    second = result(geese, confidence=0.4, first=2)
+    reply = await ExtractiveChatModel().ainvoke([asked, CALLED, result(hens), second])
+    assert "The colour of eggs tells their breed [1]." in str(reply.content)
+    assert "roof" not in str(reply.content)
+
+
 async def test_a_long_answer_streams_in_few_pieces_and_the_last_one_tells_how_it_went():
     steps = "".join(
         f"{number}. Click the button number {number} of the page of the client.\n" for number in range(1, 10)

@@ -13,6 +13,9 @@ from agent.writing import cite
         ("first, the price;", "first, the price [2];"),
         ("Do this:", "Do this [2]:"),
         ("Team; €49", "Team; €49 [2]"),
+        ("the price, and", "the price [2], and"),
+        ("Choose Print….", "Choose Print… [2]."),
+        ("Wait…", "Wait [2]…"),
     ],
 )
 def test_a_citation_stands_before_the_mark_that_ends_a_sentence(text, written):
