@@ -245,7 +245,7 @@ def _alone(question: str, query: str, given: Sequence[Candidate], likely: Sequen
         is_form = one.unit.kind == "row" or tells_how or _place(one) in enumerated
         return TREES * (FORMS if is_form else 1.0)
 
-    return [
+    weighed = [
         best
         * (probability / best) ** trust(one)
         * ((fit + UNSAID) / (most + UNSAID)) ** FIT
@@ -253,6 +253,18 @@ def _alone(question: str, query: str, given: Sequence[Candidate], likely: Sequen
         * looks(one, fit / (most or 1.0))
         for one, probability, fit in zip(given, likely, fits, strict=True)
     ]
+    return _with_steps(weighed, given) if asks_how else weighed
+
+
+def _with_steps(weighed: Sequence[float], given: Sequence[Candidate]) -> list[float]:
+    """The steps below the heading that answers best are as likely as that answer: they are how it is done."""
+    best = max(range(len(given)), key=weighed.__getitem__)
+    section = given[best].source.document_id, given[best].heading
+    found = list(weighed)
+    for steps in _step_lists(given):
+        if (given[steps[0]].source.document_id, given[steps[0]].heading) == section:
+            found = [weighed[best] if i in steps else value for i, value in enumerate(found)]
+    return found
 
 
 def _step_lists(given: Sequence[Candidate]) -> Iterator[list[int]]:

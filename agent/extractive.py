@@ -253,12 +253,18 @@ def _in_parts(parts: Sequence[Part], found: Sequence[Found], length: Length) -> 
         answers.append(_of_next_part(part, one, found[0], answers[0], length))
     if not any(one.answered for one in answers):
         return answers[0]
-    text = ""
-    for part, answer in zip(parts, answers, strict=True):
-        said = answer.text if answer.answered else prompts.PART_NOT_FOUND.format(part=part.question)
-        text = "\n\n".join([text, *(block for block in said.split("\n\n") if block not in text)])
+    said = [
+        answer.text if answer.answered else prompts.PART_NOT_FOUND.format(part=part.question)
+        for part, answer in zip(parts, answers, strict=True)
+    ]
     numbers = dict.fromkeys(number for one in answers if one.answered for number in one.numbers)
-    return Answer(text.strip(), tuple(numbers))
+    return Answer(_each_once("\n\n".join(said).split("\n\n")), tuple(numbers))
+
+
+def _each_once(blocks: Sequence[str]) -> str:
+    """Blocks of text without those that another one holds."""
+    different = list(dict.fromkeys(blocks))
+    return "\n\n".join(one for one in different if not any(one in other and one != other for other in different))
 
 
 def _of_next_part(part: Part, found: Found, before: Found, told: Answer, length: Length) -> Answer:

@@ -112,6 +112,13 @@ def test_the_steps_of_something_else_are_not_what_is_asked_for():
     assert dig > 20 * feed
 
 
+def test_the_steps_below_the_heading_that_answers_are_how_it_is_done():
+    above = source("Beds are dug in spring with a spade.", heading="Dig beds")
+    below = source("1. Take a spade.\n2. Turn the earth.\n", 2, heading="Dig beds")
+    said = answer("How do I dig beds?", above, below, likely={"Beds": 0.5, "": 0.001})
+    assert said.endswith("1. Take a spade [2].\n2. Turn the earth [2].")
+
+
 def test_a_length_inside_a_name_is_not_a_time():
     text = "Vetting opens the 10-hour trial to you. Vetting takes 5–8 business days."
     opens, takes = weights("How long does vetting take?", text)

@@ -117,6 +117,13 @@ async def test_a_second_question_may_be_answered_by_what_was_found_for_the_first
     assert "roof" not in str(reply.content)
 
 
+async def test_what_two_questions_have_in_common_is_said_once():
+    hens = "Hens lay eggs in spring."
+    asked = HumanMessage("When do hens lay eggs and where do hens lay eggs?")
+    reply = await ExtractiveChatModel().ainvoke([asked, CALLED, result(hens), result(f"{hens} They lay eggs in straw.")])
+    assert str(reply.content).count("Hens lay eggs in spring") == 1
+
+
 async def test_a_long_answer_streams_in_few_pieces_and_the_last_one_tells_how_it_went():
     steps = "".join(
         f"{number}. Click the button number {number} of the page of the client.\n" for number in range(1, 10)
