@@ -92,7 +92,8 @@ _TELLS_HOW = re.compile(
     r"|\b(?:check|choose|click|drag|enable|enter|go to|open the|press|select|tap|type|uncheck|use the)\b",
     re.I,
 )
-_FINISHED = re.compile(r"[.!?:…。！？：][\"'”’»)\]*`]*$")
+_CLOSING = "\"'”’»)]*`"
+_ENDS = frozenset(".!?:…。！？：")
 _ADDRESS = re.compile(r"\b\w+://[^\s`<>)]+")
 _FENCE = re.compile(r"[`~]{3,}\s*([\w+#-]+)")
 _REFERS = re.compile(
@@ -410,7 +411,7 @@ def _names(one: Candidate, asked: frozenset[str]) -> bool:
 
 
 def _is_whole(text: str) -> bool:
-    return not text[:1].islower() and _FINISHED.search(text) is not None
+    return not text[:1].islower() and text.rstrip(_CLOSING)[-1:] in _ENDS
 
 
 def _definition(question: str) -> re.Pattern[str] | None:

@@ -120,7 +120,8 @@ async def test_a_second_question_may_be_answered_by_what_was_found_for_the_first
 async def test_what_two_questions_have_in_common_is_said_once():
     hens = "Hens lay eggs in spring."
     asked = HumanMessage("When do hens lay eggs and where do hens lay eggs?")
-    reply = await ExtractiveChatModel().ainvoke([asked, CALLED, result(hens), result(f"{hens} They lay eggs in straw.")])
+    second = result(f"{hens} They lay eggs in straw.")
+    reply = await ExtractiveChatModel().ainvoke([asked, CALLED, result(hens), second])
     assert str(reply.content).count("Hens lay eggs in spring") == 1
 
 
