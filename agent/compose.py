@@ -49,6 +49,11 @@ NOT_SURE = "This comes nearest, but it may not be what you asked:"
 ASK_OTHERWISE = "Try other words, or name the feature or the document that it is about."
 
 
+def says_unanswered(reply: str) -> bool:
+    """Whether a reply in a transcript is one that told the user that the documents hold no answer."""
+    return reply.startswith((NO_ANSWER, NEAREST_ARTICLES, NOT_SURE))
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What is said, the numbers of the sources it rests on, and whether that answers the question."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from agent.compose import says_unanswered
 from agent.small_talk import asks_what_is_known, rejects, small_talk
 from knowledge_base.followup import is_complete
 from knowledge_base.passage import Utterance
@@ -67,8 +68,9 @@ def read(message: str, history: Sequence[Utterance]) -> Intent:
     if not message.strip() or small_talk(message, history) is not None or asks_what_is_known(message):
         return Intent(())
     if corrected := _CORRECTS.fullmatch(message.strip()):
-        return Intent((Part(corrected["meant"], () if last is None else before[last : last + 1]),))
-    return Intent(tuple(_parts(message, before)))
+        # The answer that missed what was meant says nothing of it.
+        return Intent((Part(corrected["meant"], () if last is None else (*_answered(before[:last]), before[last])),))
+    return Intent(tuple(_parts(message, _answered(before) or before)))
 
 
 def _parts(message: str, history: tuple[Utterance, ...]) -> Iterator[Part]:
@@ -101,3 +103,9 @@ def _on_the_matter(history: Sequence[Utterance]) -> tuple[Utterance, ...]:
         if not passed_over:
             kept.append(one)
     return tuple(kept)
+
+
+def _answered(said: Sequence[Utterance]) -> tuple[Utterance, ...]:
+    """What was said without the questions that the documents don't answer: who asks on has come back to the rest."""
+    unanswered = {at for at, one in enumerate(said) if one.role == "assistant" and says_unanswered(one.text)}
+    return tuple(one for at, one in enumerate(said) if at not in unanswered and at + 1 not in unanswered)

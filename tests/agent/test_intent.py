@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.compose import ASK_OTHERWISE, NEAREST_ARTICLES, NO_ANSWER, NOT_SURE
 from agent.intent import read
 from knowledge_base.passage import Utterance
 
@@ -105,3 +106,16 @@ def test_small_talk_and_complaints_are_no_part_of_the_matter():
     talk = (*TOLD, Utterance("user", "thanks"), Utterance("assistant", "You're welcome!"))
     (part,) = read("and as a PDF?", (*talk, Utterance("user", "hi"), Utterance("assistant", "Hello!"))).parts
     assert part.history == TOLD
+
+
+def test_questions_that_the_documents_did_not_answer_are_no_part_of_the_matter():
+    for reply in (f"{NEAREST_ARTICLES}\n\n- Fees", f"{NOT_SURE}\n\nA fee is due.", f"{NO_ANSWER} {ASK_OTHERWISE}"):
+        missed = (Utterance("user", "Do you sell parrots?"), Utterance("assistant", reply))
+        assert read("and as a PDF?", (*TOLD, *missed)).parts[0].history == TOLD
+        assert read("and green ones?", missed).parts[0].history == missed  # there is nothing else to ask on about
+
+
+def test_a_correction_keeps_what_was_said_before_the_question_that_it_corrects():
+    asked = (*TOLD, Utterance("user", "What does it cost?"), Utterance("assistant", "A plan costs €5."))
+    (part,) = read("no, I meant a copy of one", asked).parts
+    assert (part.question, part.history) == ("a copy of one", asked[:3])
