@@ -106,7 +106,7 @@ def _subjects(given: QuestionSet, embedder: Remembering) -> Sample:
 
 
 def _signal_features(signals: Signals) -> tuple[float, ...]:
-    return tuple(float(value) for value in astuple(signals)[:-2])  # the last two belong to rules, not to the model
+    return tuple(float(value) for value in astuple(signals)[:-4])  # the last belong to rules, not to the model
 
 
 # Confidence

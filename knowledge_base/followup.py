@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from knowledge_base.passage import Utterance
+from knowledge_base.stopwords import TALK_WORDS
 from knowledge_base.words import content_words
 
 HISTORY_WEIGHT = 0.7  # of a sentence said before, beside the question's 1
@@ -21,6 +22,10 @@ SHORT_WORDS = 4
 COMPLETE_WORDS = 2  # content words of a question that has a subject of its own
 CLEAR_LEAD = 0.15  # of a question's own document over that of the conversation, from which it may be another subject
 CLEAR_ANSWER = 0.7  # the confidence of such a question alone from which it is one
+TITLED_LEAD, TITLED_ANSWER = 0.1, 0.8  # the same two, of a question that is all in the other document's title
+LACKING = 1.0  # of what is asked for, above which it must convince without what was said before
+RARE = 0.5  # of the rarity of a word that stands nowhere, from which a word can be lacking
+NEVER = 2.0  # a confidence that nothing reaches
 
 _MARKER = re.compile(r"\s*\[\^?\d+(?:\s*[,-]\s*\d+)*\]")
 _POINTS_BACK = re.compile(
@@ -36,6 +41,15 @@ _OPENS_AS_REPLY = re.compile(
 )
 _MAY_STAND_ALONE = re.compile(r"\W*how (?:much|long|many|often)\b", re.IGNORECASE)
 _ASKS_WHICH = re.compile(r"\W*(?:what|which) (?:\w+ )+(?:is|are) there\b", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_TELLS = re.compile(r"\W*(?:yes|no|nope|yeah|yep|i|we|my|our)\b(?!.*\?\s*$)", re.IGNORECASE | re.DOTALL)
+_ASKS_FOR_LIST = re.compile(
+    r"\A\W*(?:(?:no|ok|okay|and|then|now|please),? )*(?:(?:can|could) you )?(?:please )?"
+    r"(?:(?:list|name|enumerate|show|give|tell)(?: me)?(?: (?:a|the)(?: full| complete)? list of)?(?: all| every)|"
+    r"list(?: me)?(?= the| your| my)|(?:show|give|tell)(?: me)? (?:a|the)(?: full| complete)? list of)"
+    r"(?: of)?(?: the| your| my)? (?=\w)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +60,8 @@ class Signals:
     about. `overlap`: the share of the question's words, by rarity, that were said before. `nearness`: the highest
     cosine to anything said before. `own`: the best cosine that the question alone reaches. `reply`: whether it opens
     like a reply; `short`: whether it has at most four words and no subject; `complete`: whether it can be understood
-    alone; `named`: whether it asks which of something there are.
+    alone; `named`: whether it asks which of something there are; `tells`: whether it tells something of the user;
+    `titled`: whether the title of its own best document says all of it, and that of the conversation's does not.
     """
 
     lead: float
@@ -57,6 +72,8 @@ class Signals:
     short: bool
     complete: bool
     named: bool = False
+    tells: bool = False
+    titled: bool = False
 
 
 # A logistic model of a new subject, fitted by benchmarks/fit_search.py on conversations that stay on a subject, and
@@ -88,10 +105,12 @@ def continuation(signals: Signals) -> float:
     return min(1.0, max(0.0, (certainty - new_subject) / (certainty - DOUBT)))
 
 
-def may_be_another_subject(signals: Signals) -> bool:
-    """Whether a question starts a new subject if what it finds alone answers it (CLEAR_ANSWER): who asks a whole
-    question that another document answers has left the conversation, however near its words are."""
-    return (signals.complete or signals.named) and signals.lead >= CLEAR_LEAD
+def needed_alone(signals: Signals) -> float:
+    """The confidence from which what a question finds alone makes it a new subject, however near its words are: who
+    asks what another document answers has left the conversation, with a whole question or with that document's name."""
+    if (signals.complete or signals.named) and signals.lead >= CLEAR_LEAD:
+        return CLEAR_ANSWER
+    return TITLED_ANSWER if signals.titled and not signals.tells and signals.lead >= TITLED_LEAD else NEVER
 
 
 def opens_as_reply(question: str) -> bool:
@@ -101,7 +120,17 @@ def opens_as_reply(question: str) -> bool:
 
 def names_subject(question: str) -> bool:
     """Whether it asks which of something there are: a word is enough to say of what."""
-    return _ASKS_WHICH.match(question) is not None
+    return _ASKS_WHICH.match(question) is not None or _ASKS_FOR_LIST.match(question) is not None
+
+
+def tells(question: str) -> bool:
+    """Whether it asks nothing, but begins with what the user has or does, as an answer or an explanation would."""
+    return _TELLS.match(question) is not None
+
+
+def searched(question: str) -> str:
+    """The question as it is looked up: "list all plans" is about plans, and not about lists."""
+    return _ASKS_FOR_LIST.sub("", question, count=1)
 
 
 def is_short(question: str) -> bool:
@@ -125,6 +154,16 @@ def is_complete(question: str) -> bool:
     has_subject = len(content_words(question)) >= COMPLETE_WORDS
     leans = opens_as_reply(question) and _MAY_STAND_ALONE.match(question) is None
     return has_subject and not leans and not points_back(question)
+
+
+def asked_for(question: str) -> frozenset[str]:
+    """The words, in lower case, that say what the last question of a message is about; none where it tells something,
+    which people do in words of their own."""
+    if tells(question):
+        return frozenset()
+    sentences = _SENTENCE_END.split(question.strip())
+    asked = next((one for one in reversed(sentences) if one.endswith("?")), sentences[-1])
+    return frozenset(word.lower() for word in content_words(asked)) - TALK_WORDS
 
 
 def readable(question: str, said: Sequence[Utterance]) -> str:

@@ -17,16 +17,19 @@ from knowledge_base.embeddings import Embedder
 from knowledge_base.followup import HISTORY_WEIGHT, Signals
 from knowledge_base.fusion import Candidates, Evidence, by_document
 from knowledge_base.index import VectorIndex
+from knowledge_base.lexical import rarity
 from knowledge_base.passage import Hit, Passage, SearchResult, Utterance
 from knowledge_base.probe import Cache, Probe, Prober, Vector, WeightedText
 from knowledge_base.repetition import distinct
 from knowledge_base.store import Store
 
 THRESHOLD = 0.3  # of the confidence: below it the nearest passages are offered, and not taken for an answer
+DOUBTED = 0.14  # the confidence that is left where only the conversation speaks for an answer: too little to quote
 NUDGE = 0.01  # a liked passage is moved before one that scores better by at most this share, never before more
 INDIFFERENT = 0.7  # a preference up to this one moves nothing
 MAX_QUESTION_CHARS = 2_000
 CACHED_TURNS = 4_000
+NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class Ranking:
     clues: Clues
     confidence: float
     alone: bool = False
+
+    def best_document(self) -> str:
+        """The document of the best candidate; empty when there is none."""
+        return self.candidates.documents[int(self.evidence.order()[0])] if len(self.candidates) else ""
 
     def scores(self) -> NDArray[np.float64]:
         """(candidates,) within 0..1 and comparable between questions: the best candidate's is the confidence."""
@@ -99,8 +106,9 @@ class Retriever:
     def rank(self, question: str, *, history: Sequence[Utterance] = ()) -> Ranking:
         """All candidates for the question, scored."""
         question, said = self._prober.corrected(_cleaned(question)), followup.recent(history)
-        self._prober.vectors([question, *(one.text for one in said)])  # all that is new in one go, side by side
-        alone = self._prober.probe([(question, 1.0)])
+        searched = followup.searched(question)
+        self._prober.vectors([searched, *(one.text for one in said)])  # all that is new in one go, side by side
+        alone = self._prober.probe([(searched, 1.0)])
         found = self._prober.find(alone)
         if not said:
             return self._by_itself(question, alone, found)
@@ -109,12 +117,16 @@ class Retriever:
         both = [*found, *self._prober.find(context)]
         signals = self._signals(question, said, alone, context, both)
         share = followup.continuation(signals)
-        if not share or followup.may_be_another_subject(signals):
+        needed = followup.needed_alone(signals)
+        if not share or needed < 1:
             by_itself = self._by_itself(question, alone, found)
-            if not share or by_itself.confidence >= followup.CLEAR_ANSWER:
+            if not share or by_itself.confidence >= needed:
                 return by_itself
-        combined = self._prober.probe([(question, 1.0), *_weighted(said, [weight * share for weight in weights])])
-        return self._ranking(followup.readable(question, said), alone, combined, both)
+        combined = self._prober.probe([(searched, 1.0), *_weighted(said, [weight * share for weight in weights])])
+        ranking = self._ranking(followup.readable(question, said), alone, combined, both)
+        if _lacking(searched, alone, context, ranking) <= followup.LACKING:
+            return ranking
+        return _doubted(ranking, self._by_itself(question, alone, found).confidence)
 
     def forget(self) -> None:
         """Drop the questions and the utterances that were kept with what they gave."""
@@ -162,7 +174,8 @@ class Retriever:
     def _past_signals(
         self, question: str, reply: str, before: Sequence[Utterance], weights: Sequence[float]
     ) -> Signals:
-        alone = self._prober.probe([(question, 1.0), *([(reply, HISTORY_WEIGHT)] if reply else [])])
+        searched = followup.searched(question)
+        alone = self._prober.probe([(searched, 1.0), *([(reply, HISTORY_WEIGHT)] if reply else [])])
         context = self._prober.probe(_weighted(before, weights))
         found = [*self._prober.find(alone), *self._prober.find(context)]
         return self._signals(question, before, alone, context, found)
@@ -170,12 +183,15 @@ class Retriever:
     def _signals(
         self, question: str, said: Sequence[Utterance], alone: Probe, context: Probe, found: Sequence[str]
     ) -> Signals:
-        candidates, _ = self._prober.candidates(found)
+        candidates, passages = self._prober.candidates(found)
         own, before = alone.score(candidates), context.score(candidates)
         own_best, before_best = by_document(candidates, own.fused), by_document(candidates, before.fused)
         subject = max(before_best, key=lambda document: (before_best[document], document), default="")
+        leading = max(own_best, key=lambda document: (own_best[document], document), default="")
+        titles = dict(zip(candidates.documents, self._prober.titles(passages), strict=True))
+        stems = alone.words.words.keys()
         return Signals(
-            lead=max(own_best.values(), default=0.0) - own_best.get(subject, 0.0),
+            lead=own_best.get(leading, 0.0) - own_best.get(subject, 0.0),
             overlap=_overlap(alone, context),
             nearness=max(float(alone.vector @ vector) for vector in self._prober.vectors([one.text for one in said])),
             own=float(own.cosine.max(initial=0.0)),
@@ -183,6 +199,8 @@ class Retriever:
             short=followup.is_short(question),
             complete=followup.is_complete(question),
             named=followup.names_subject(question),
+            tells=followup.tells(question),
+            titled=bool(stems) and stems <= titles.get(leading, NOTHING) and not stems <= titles.get(subject, NOTHING),
         )
 
 
@@ -192,6 +210,27 @@ def _cleaned(question: str) -> str:
 
 def _weighted(said: Sequence[Utterance], weights: Sequence[float]) -> list[WeightedText]:
     return [(one.text, HISTORY_WEIGHT * weight) for one, weight in zip(said, weights, strict=True)]
+
+
+def _doubted(ranking: Ranking, alone: float) -> Ranking:
+    """The ranking of a question whose words the conversation's document lacks: unless the question is answered when it
+    is asked alone, what was said before is no reason to believe that it is."""
+    return ranking if alone >= THRESHOLD else replace(ranking, confidence=min(ranking.confidence, max(alone, DOUBTED)))
+
+
+def _lacking(question: str, alone: Probe, context: Probe, ranking: Ranking) -> float:
+    """How much of what is asked for was neither said before nor stands in the best document; 1 is a word that stands
+    nowhere, and words that many passages hold don't count."""
+    best = ranking.best_document()
+    in_best = np.array([document == best for document in ranking.candidates.documents], np.bool_)
+    places = alone.scores.words_held(ranking.candidates.rows).places[:, in_best]
+    asked, rarest = followup.asked_for(question), rarity(0, len(alone.scores.by_row))
+    missing = (
+        alone.scores.worth[stem] / rarest
+        for (stem, (word, _)), held in zip(alone.words.words.items(), places, strict=True)
+        if not held.any() and word.lower() in asked and stem not in context.words.words
+    )
+    return sum(worth for worth in missing if worth >= followup.RARE)
 
 
 def _overlap(alone: Probe, context: Probe) -> float:

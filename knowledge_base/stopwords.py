@@ -1,4 +1,5 @@
-"""English words that say nothing about the subject of a question, with what apostrophes leave behind (don't: t)."""
+"""English words that say nothing about the subject of a question, with what apostrophes leave behind (don't: t); and
+words of talk, which say nothing of it either in a conversation, but may be what a document is about."""
 
 _WORDS = """
     a about after all also am an and any are as at be because been before being but by can cannot could d did didn do
@@ -12,4 +13,14 @@ _WORDS = """
     your yours
 """
 
+_TALK = """
+    actually ah alright another anyone anything anyway appreciate awesome basically believe bit call case cases cool
+    correct curious details difference different exactly excellent explain fine glad good great guess happen happened
+    happening happens happy hear heard helpful honest idea info information interested interesting kind lot mean means
+    mention mind moment nice oh ohh part perfect pretty probably question questions reason regarding regards right sir
+    somebody somehow someone something sorry sort sounds specifically suppose talk telling think thinking thought true
+    understood usually wait wonder wonderful wondering wow wrong
+"""
+
 STOP_WORDS = frozenset(_WORDS.split())
+TALK_WORDS = frozenset(_TALK.split())

@@ -36,9 +36,49 @@ def test_a_question_about_nothing_that_is_known_leaves_the_conversation():
 def test_a_whole_question_that_another_document_leads_may_be_another_subject():
     near = replace(NEW_SUBJECT, lead=0.25, nearness=0.4, overlap=0.6)
     assert followup.continuation(near) > 0
-    assert followup.may_be_another_subject(near)
-    assert not followup.may_be_another_subject(replace(near, lead=0.1))
-    assert not followup.may_be_another_subject(replace(near, complete=False))
+    assert followup.needed_alone(near) < 1
+    assert followup.needed_alone(replace(near, lead=0.1)) > 1
+    assert followup.needed_alone(replace(near, complete=False)) > 1
+
+
+def test_a_few_words_may_be_another_subject_when_they_name_its_document():
+    few = replace(FOLLOW_UP, lead=0.2)
+    titled = replace(few, titled=True)
+    assert followup.needed_alone(few) > 1 > followup.needed_alone(titled)
+    assert followup.needed_alone(replace(titled, tells=True)) > 1
+
+
+@pytest.mark.parametrize(
+    ("message", "asked"),
+    [
+        ("Great. Can I also pay with vouchers?", {"pay", "vouchers"}),
+        ("I have a parrot. Is it allowed?", {"allowed"}),
+        ("oh, what happens with the parrot", {"parrot"}),
+        ("why?", set[str]()),
+        ("Yes, I brought a parrot", set[str]()),
+    ],
+)
+def test_what_is_asked_for_are_the_words_of_the_question_without_talk(message: str, asked: set[str]):
+    assert followup.asked_for(message) == asked
+
+
+@pytest.mark.parametrize(
+    ("question", "searched"),
+    [
+        ("list all order states", "order states"),
+        ("ok, list all order states", "order states"),
+        ("Please list the order states", "order states"),
+        ("Can you show me a list of order states?", "order states?"),
+        ("give me all of the order states", "order states"),
+        ("tell me the price", "tell me the price"),
+        ("list prices in euros", "list prices in euros"),
+        ("How do I list all orders?", "How do I list all orders?"),
+        ("list all", "list all"),
+    ],
+)
+def test_the_wish_for_a_list_is_not_looked_up(question: str, searched: str):
+    assert followup.searched(question) == searched
+    assert followup.names_subject(question) is (question != searched)
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,35 @@ def test_off_topic_stays_off_topic_in_a_conversation(articles: Knowledge, questi
     assert not articles.retriever.search(question, history=articles.after(*ESCROW)).answerable
 
 
+@pytest.mark.parametrize(
+    ("said", "question"),
+    [
+        (["How does escrow protect a payment?"], "Can it hold gold bars or diamonds?"),
+        (["How do I receive webhooks?"], "Do they work over carrier pigeons?"),
+        (["What service fee does a client pay on the Starter plan?"], "And do penguins get it cheaper in Antarctica?"),
+    ],
+)
+def test_what_the_conversation_s_document_does_not_speak_of_is_not_answered_by_it(
+    articles: Knowledge, said: list[str], question: str
+):
+    history = articles.after(*said)
+    result = articles.retriever.search(question, history=history)
+    assert not result.answerable
+    assert not result.alone
+    assert articles.retriever.search("why?", history=history).answerable
+
+
+def test_a_few_words_that_name_another_document_lead_to_it(articles: Knowledge):
+    result = articles.retriever.search("what about a dispute?", history=articles.after("How do I receive webhooks?"))
+    assert result.hits[0].passage.document_id == "contracts/disputes.md"
+
+
+def test_the_wish_for_a_list_is_no_search_word(articles: Knowledge):
+    plain, wished = (articles.retriever.search(text) for text in ("webhook events", "list all webhook events"))
+    assert wished.hits == plain.hits
+    assert wished.query == "list all webhook events"
+
+
 def test_a_subject_that_was_left_does_not_come_back(articles: Knowledge):
     history = articles.after(*ESCROW, "How do I reset my password?")
     assert articles.documents("and if the email does not arrive?", history)[0] == "accounts/sign-in-problems.md"
