@@ -117,16 +117,19 @@ class Retriever:
         both = [*found, *self._prober.find(context)]
         signals = self._signals(question, said, alone, context, both)
         share = followup.continuation(signals)
-        needed = followup.needed_alone(signals)
-        if not share or needed < 1:
-            by_itself = self._by_itself(question, alone, found)
-            if not share or by_itself.confidence >= needed:
-                return by_itself
-        combined = self._prober.probe([(searched, 1.0), *_weighted(said, [weight * share for weight in weights])])
+        needed = followup.needed_alone(signals) if share else THRESHOLD
+        by_itself = self._by_itself(question, alone, found) if needed < 1 else None
+        if by_itself and by_itself.confidence >= needed:
+            return by_itself
+        weights = [weight * (share or 1.0) for weight in weights]
+        combined = self._prober.probe([(searched, 1.0), *_weighted(said, weights)])
         ranking = self._ranking(followup.readable(question, said), alone, combined, both)
-        if _lacking(searched, alone, context, ranking) <= followup.LACKING:
+        lacking = _lacking(searched, alone, context, ranking)
+        if by_itself and not share:  # it looked like a new subject, but nothing answers that
+            return by_itself if lacking else ranking
+        if lacking <= followup.LACKING:
             return ranking
-        return _doubted(ranking, self._by_itself(question, alone, found).confidence)
+        return _doubted(ranking, by_itself or self._by_itself(question, alone, found))
 
     def forget(self) -> None:
         """Drop the questions and the utterances that were kept with what they gave."""
@@ -212,10 +215,12 @@ def _weighted(said: Sequence[Utterance], weights: Sequence[float]) -> list[Weigh
     return [(one.text, HISTORY_WEIGHT * weight) for one, weight in zip(said, weights, strict=True)]
 
 
-def _doubted(ranking: Ranking, alone: float) -> Ranking:
+def _doubted(ranking: Ranking, alone: Ranking) -> Ranking:
     """The ranking of a question whose words the conversation's document lacks: unless the question is answered when it
     is asked alone, what was said before is no reason to believe that it is."""
-    return ranking if alone >= THRESHOLD else replace(ranking, confidence=min(ranking.confidence, max(alone, DOUBTED)))
+    if alone.confidence >= THRESHOLD:
+        return ranking
+    return replace(ranking, confidence=min(ranking.confidence, max(alone.confidence, DOUBTED)))
 
 
 def _lacking(question: str, alone: Probe, context: Probe, ranking: Ranking) -> float:

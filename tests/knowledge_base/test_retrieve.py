@@ -207,6 +207,16 @@ def test_what_the_conversation_s_document_does_not_speak_of_is_not_answered_by_i
     assert articles.retriever.search("why?", history=history).answerable
 
 
+def test_what_nothing_answers_alone_goes_on_with_a_conversation_that_speaks_of_it(articles: Knowledge):
+    question = "Who decides in the last stage?"
+    assert not articles.retriever.search(question).answerable
+    going_on = articles.retriever.search(question, history=articles.after("How do I open a dispute?"))
+    assert going_on.hits[0].passage.document_id == "contracts/disputes.md"
+    assert going_on.answerable
+    elsewhere = articles.retriever.search(question, history=articles.after("How do I invite members to my workspace?"))
+    assert elsewhere == articles.retriever.search(question)
+
+
 def test_a_few_words_that_name_another_document_lead_to_it(articles: Knowledge):
     result = articles.retriever.search("what about a dispute?", history=articles.after("How do I receive webhooks?"))
     assert result.hits[0].passage.document_id == "contracts/disputes.md"
