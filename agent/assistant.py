@@ -9,9 +9,10 @@ What happens in between is agent/graph.py.
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, cast
 
@@ -51,6 +52,15 @@ class States(Protocol):
     async def adelete_thread(self, thread_id: str) -> None: ...
 
     async def held(self, thread_ids: Collection[str]) -> int: ...
+
+
+_LONG_RUN = re.compile(r"(\s{100})\s+|([^\w\s]{100})[^\w\s]+")
+
+
+def _without_long_runs(text: str) -> str:
+    """The text with no more than a hundred blanks or signs in a row: more of them say nothing, and the patterns by
+    which a message is understood would take seconds for thousands."""
+    return _LONG_RUN.sub(r"\1\2", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,8 @@ class Assistant:
 
     async def _stream(self, turn: Turn) -> AsyncGenerator[Event]:
         self._check_text(turn.text)
+        history = tuple(replace(one, text=_without_long_runs(one.text)) for one in turn.history)
+        turn = replace(turn, text=_without_long_runs(turn.text), history=history)
         async with self._presence.turn_of(turn.user_id), self._in_order.turn_of(turn.conversation_id or ""):
             try:
                 context = await self._context(turn)

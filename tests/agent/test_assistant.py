@@ -57,6 +57,14 @@ async def test_what_the_documents_do_not_answer_is_said_so(assistant: Assistant)
     assert reply.sources
 
 
+async def test_thousands_of_blanks_and_signs_hold_up_nobody(assistant: Assistant):
+    text = "When is" + " \n" * 5_000 + "the money in escrow released" + "?!" * 4_000
+    reply = await reply_of(assistant, text)
+    (exchange,) = await assistant.transcript("ada", reply.conversation_id)
+    assert reply.answered
+    assert len(exchange.question) < 300
+
+
 async def test_a_greeting_is_answered_without_sources(assistant: Assistant):
     reply = await reply_of(assistant, "Hello!")
     assert reply.answered
