@@ -29,7 +29,6 @@ NUDGE = 0.01  # a liked passage is moved before one that scores better by at mos
 INDIFFERENT = 0.7  # a preference up to this one moves nothing
 MAX_QUESTION_CHARS = 2_000
 CACHED_TURNS = 4_000
-NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +190,6 @@ class Retriever:
         own_best, before_best = by_document(candidates, own.fused), by_document(candidates, before.fused)
         subject = max(before_best, key=lambda document: (before_best[document], document), default="")
         leading = max(own_best, key=lambda document: (own_best[document], document), default="")
-        titles = dict(zip(candidates.documents, self._prober.titles(passages), strict=True))
-        stems = alone.words.words.keys()
         return Signals(
             lead=own_best.get(leading, 0.0) - own_best.get(subject, 0.0),
             overlap=_overlap(alone, context),
@@ -203,8 +200,15 @@ class Retriever:
             complete=followup.is_complete(question),
             named=followup.names_subject(question),
             tells=followup.tells(question),
-            titled=bool(stems) and stems <= titles.get(leading, NOTHING) and not stems <= titles.get(subject, NOTHING),
+            titled=leading != subject and self._titled(alone, leading, subject, passages),
         )
+
+    def _titled(self, alone: Probe, leading: str, subject: str, passages: Sequence[Passage]) -> bool:
+        """Whether the title of the one document says all of the question, and that of the other does not."""
+        first = {passage.document_id: passage for passage in passages}
+        title, other = self._prober.titles([first[leading], first[subject]])
+        stems = alone.words.words.keys()
+        return bool(stems) and stems <= title and not stems <= other
 
 
 def _cleaned(question: str) -> str:
@@ -226,10 +230,12 @@ def _doubted(ranking: Ranking, alone: Ranking) -> Ranking:
 def _lacking(question: str, alone: Probe, context: Probe, ranking: Ranking) -> float:
     """How much of what is asked for was neither said before nor stands in the best document; 1 is a word that stands
     nowhere, and words that many passages hold don't count."""
-    best = ranking.best_document()
+    asked = followup.asked_for(question)
+    if not asked:
+        return 0.0
+    best, rarest = ranking.best_document(), rarity(0, len(alone.scores.by_row))
     in_best = np.array([document == best for document in ranking.candidates.documents], np.bool_)
     places = alone.scores.words_held(ranking.candidates.rows).places[:, in_best]
-    asked, rarest = followup.asked_for(question), rarity(0, len(alone.scores.by_row))
     missing = (
         alone.scores.worth[stem] / rarest
         for (stem, (word, _)), held in zip(alone.words.words.items(), places, strict=True)
