@@ -2,7 +2,8 @@
 
 No model is called. A question continues the conversation when its words point back ("and for teams?", "why?"), or when
 what it finds alone is no better than what the conversation is about. It starts a new subject when it finds something
-good on its own, far from that, or when it can be understood alone and its own answer is clear.
+good on its own, far from that, or when it can be understood alone, or is another document's title, and its own answer
+is clear. A question whose rare words the conversation's document lacks must convince alone.
 """
 
 import math
