@@ -1,7 +1,5 @@
 """A process opens so many connections and no more; who gets none in time is told so plainly."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import text
 
@@ -29,12 +27,6 @@ async def test_where_the_database_cannot_be_reached_the_error_is_fit_for_a_user_
     assert "127.0.0.1" not in str(raised.value)
     assert "port 9 failed" in caplog.text
     assert "secret" not in caplog.text
-
-
-async def test_a_file_that_cannot_be_opened_is_told_the_same_way(tmp_path: Path):
-    with pytest.raises(DatabaseAway):
-        async with open_database(f"sqlite+aiosqlite:///{tmp_path / 'nowhere' / 'attune.db'}"):
-            pass
 
 
 async def test_as_many_connections_as_were_asked_for_are_open_at_once(database_url: str):
