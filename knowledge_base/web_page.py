@@ -26,6 +26,8 @@ _PERMALINKS = re.compile(r"[#¶§🔗\u200b\s]*")
 _HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 _ID = re.compile(r"[^\s{}]+")
 _SECTION_NUMBER = re.compile(r"^\s*(?:\d+|[A-Z])(?:\.\d+)+\.\s+")
+_FIGURE = re.compile(r"(?:Figure|Fig\.|Image|Screenshot)\s+\d")  # the label of a picture that is not shown
+_WHITE_SPACE = re.compile(r"[^\S\xa0]+")
 _MOST_IN_BOX = 2  # cells with text: what is in the box, and a label
 _SITE_NAME = re.compile(r"\s+[|–—·»]\s+[^|–—·»]+$|\s+-\s+[^-]+$")
 
@@ -72,6 +74,9 @@ def markdown(content: Tag) -> str:
             link.decompose()
         else:
             link.unwrap()
+    for caption in content.select("figcaption, .figure > .title, .caption"):
+        if _FIGURE.match(caption.get_text().strip()):
+            _drop_label(caption)
     for image in content.find_all("img"):
         image.replace_with(meaningful_alt(str(image.get("alt") or "")))
     for heading in content.find_all(_HEADINGS):
@@ -83,6 +88,9 @@ def markdown(content: Tag) -> str:
         _open_box(table)
     for definitions in content.find_all("dl"):
         _list_definitions(definitions)
+    for text in content.find_all(string=True):
+        if not text.find_parent("pre"):
+            text.replace_with(_WHITE_SPACE.sub(" ", text))
     converter = MarkdownConverter(
         heading_style=ATX,
         bullets="-",
@@ -134,6 +142,14 @@ def _drop_number(heading: Tag) -> None:
     first = next((text for text in heading.find_all(string=True) if text.strip()), None)
     if first:
         first.replace_with(_SECTION_NUMBER.sub("", first))
+
+
+def _drop_label(caption: Tag) -> None:
+    """Takes away what numbers a picture, and the picture's description where it says the same."""
+    for image in caption.parent.find_all("img") if caption.parent else []:
+        if str(image.get("alt") or "") in caption.get_text():
+            image["alt"] = ""
+    caption.decompose()
 
 
 def _open_box(table: Tag) -> None:

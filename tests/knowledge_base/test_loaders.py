@@ -271,6 +271,20 @@ class TestHtml:
     def test_nothing_to_read(self):
         assert reason("<html><body><nav>Menu</nav></body></html>", "kb/a.html") == "holds no text"
 
+    def test_a_line_break_in_the_source_is_none_on_the_page(self):
+        text = read("<h1>A</h1><p>Open it with\n   File → Open\n or a key.</p><pre>a\n  b</pre>", "kb/a.html").text
+        assert text == "# A\n\nOpen it with File → Open or a key.\n\n```\na\n  b\n```\n"
+
+    def test_the_label_of_a_picture_goes_with_it(self):
+        figure = (
+            '<figure><img src="x.png" alt="The open drawer"><figcaption>Figure 2. The open drawer</figcaption></figure>'
+        )
+        assert read(f"<h1>A</h1><p>Pull.</p>{figure}", "kb/a.html").text == "# A\n\nPull.\n"
+
+    def test_a_caption_that_says_something_stays(self):
+        figure = "<figure><figcaption>Pull it with both hands.</figcaption></figure>"
+        assert "both hands" in read(f"<h1>A</h1>{figure}", "kb/a.html").text
+
 
 class TestPlainText:
     def test_a_short_first_line_is_the_title(self):
