@@ -4,7 +4,7 @@ AttuneError
 ├── KnowledgeBaseError               (knowledge_base/errors.py)
 │   ├── DocumentRejected             the author: this file cannot be read, and why
 │   ├── IndexMismatch                the operator: another embedding model made this index
-│   ├── IndexUnavailable             the operator: the vector store cannot be opened or does not answer
+│   ├── IndexUnavailable             the operator: the index cannot be opened or written, or does not answer
 │   ├── IngestRunning                the operator: another ingest is writing to this knowledge base
 │   ├── EmbeddingsUnavailable        the operator: weights missing or altered, endpoint down
 │   └── QuestionSetInvalid           the operator: a file to measure with is not in the format expected

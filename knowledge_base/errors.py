@@ -4,7 +4,7 @@ AttuneError
 └── KnowledgeBaseError
     ├── DocumentRejected        the author: this file cannot be read, and why
     ├── IndexMismatch           the operator: another embedding model made this index
-    ├── IndexUnavailable        the operator: the vector store cannot be opened or does not answer
+    ├── IndexUnavailable        the operator: the index cannot be opened or written, or its server does not answer
     ├── IngestRunning           the operator: another ingest is writing to this knowledge base
     ├── EmbeddingsUnavailable   the operator: weights missing or altered, endpoint down or misconfigured
     └── QuestionSetInvalid      the operator: a file to measure with is not in the format expected
@@ -28,7 +28,7 @@ class IndexMismatch(KnowledgeBaseError):
 
 
 class IndexUnavailable(KnowledgeBaseError):
-    """Chroma's folder cannot be opened, or its server does not answer."""
+    """The index cannot be opened or written, or Chroma's server does not answer."""
 
 
 class IngestRunning(KnowledgeBaseError):

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from knowledge_base import chunk, files, loaders
+from knowledge_base.disk import writing_to
 from knowledge_base.embeddings import Embedder
 from knowledge_base.errors import DocumentRejected
 from knowledge_base.files import Failure, Scan, SourceFile
@@ -100,7 +101,7 @@ def ingest(
     Raises IngestRunning, IndexMismatch (unless rebuilding), IndexUnavailable and EmbeddingsUnavailable.
     """
     started = time.perf_counter()
-    with only_one(store.path, wait):
+    with writing_to(store.path.parent), only_one(store.path, wait):
         found = files.scan(paths)
         run = _Run(store, index, embedder, progress, total=len(found.files), rebuild=rebuild)
         gone = [
@@ -124,7 +125,7 @@ def index_documents(
 ) -> IngestReport:
     """Adds or updates documents that come from no file; removes none. Raises as `ingest` does."""
     started = time.perf_counter()
-    with only_one(store.path, wait):
+    with writing_to(store.path.parent), only_one(store.path, wait):
         given = list(documents)
         run = _Run(store, index, embedder, progress, total=len(given), rebuild=False)
         run.write(run.from_documents(given), [])

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from knowledge_base.disk import writing_to
 from knowledge_base.embeddings import Embedder
 from knowledge_base.index import VectorIndex, require_embedder
 from knowledge_base.passage import Passage, SearchResult, Utterance
@@ -73,8 +74,11 @@ def open_knowledge_base(folder: Path, embedder: Embedder, *, chroma_url: str | N
 
     Raises:
         IndexMismatch: A newer version of Attune wrote it.
+        IndexUnavailable: The folder takes no writes.
     """
-    with Store(folder / "knowledge.db") as store:
+    with writing_to(folder):
+        opened = Store(folder / "knowledge.db")
+    with opened as store:
         index = VectorIndex(store, embedder.name, path=None if chroma_url else folder / "chroma", url=chroma_url)
         try:
             yield KnowledgeBase(store, index, embedder, Retriever(store, index, embedder))
