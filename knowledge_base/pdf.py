@@ -17,7 +17,7 @@ from knowledge_base import pdf_lines
 from knowledge_base.errors import DocumentRejected
 from knowledge_base.markup import tidy
 from knowledge_base.pdf_headings import Heading, find_headings, usual_size
-from knowledge_base.pdf_lines import Line
+from knowledge_base.pdf_lines import Line, Pages
 from knowledge_base.pdf_tables import as_markdown, with_tables
 
 _MAX_TITLE = 200
@@ -41,8 +41,6 @@ _SAME_PLACE = 2.0  # points
 _NARROW = 40  # characters: no page of prose has shorter lines
 _FULL_LINE = 0.75  # of the usual line length: a shorter line probably ends its paragraph
 _BREAK = 1.3  # of the usual distance between lines: a larger one is between paragraphs
-
-Pages = Sequence[Sequence[Line]]
 
 
 @dataclass(frozen=True, slots=True)

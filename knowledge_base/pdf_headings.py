@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from knowledge_base.pdf_lines import Bookmark, Line
+from knowledge_base.pdf_lines import Bookmark, Line, Pages
 
 _DEEPEST = 6  # levels that Markdown has
 _MOST_LINES = 3  # of a heading
@@ -23,7 +23,6 @@ _NOT_IN_KEY = re.compile(r"[\W_]+")
 _ENDS_SENTENCE = re.compile(r"[.,;:]$")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 
-Pages = Sequence[Sequence[Line]]
 Place = tuple[int, int]
 
 

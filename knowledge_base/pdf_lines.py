@@ -28,9 +28,8 @@ _BOLD = re.compile(r"bold|black|heavy|semib|demi", re.IGNORECASE)
 _MONOSPACED = re.compile(r"mono|courier|consol|typewriter|menlo|cmtt|[- ]code", re.IGNORECASE)
 _FIXED_PITCH = 1  # a flag of a font (ISO 32000-1, table 123)
 _FONT_NAME_BYTES = 128
-_NOT_SAID = re.compile(
-    r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|(?:(?<=\s)|^)[\u0300-\u036f]+"
-)  # accents without a letter too
+# Control characters, and accents without a letter, which some programs set beside their letter.
+_NOT_SAID = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|(?:(?<=\s)|^)[\u0300-\u036f]+")
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 _DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)")
 
@@ -57,6 +56,9 @@ class Line:
     bold: bool = False
     monospaced: bool = False
     hyphenated: bool = False
+
+
+Pages = Sequence[Sequence[Line]]
 
 
 class _Character(NamedTuple):

@@ -64,6 +64,9 @@ class TestText:
         long = "This line is long: it goes to the right margin of the page and is then continued on the next"
         assert f"{long} page." in Pages(f"{PROSE}\n{long}", "page. And so on.").read().text
 
+    def test_a_word_that_is_divided_between_two_lines_is_whole_again(self):
+        assert "All of the documentation is here." in Pages("All of the docu-\nmentation is here.").read().text
+
     def test_items_stay_items(self):
         text = Pages("Bring:\n- a passport that is valid\n- a photo\n1. Sign.\n2. Send it.").read().text
         assert text.split("\n\n") == [
