@@ -80,6 +80,7 @@ async def forget(engine: AsyncEngine, user_id: str) -> Forgotten:
         members = await members_of(connection, user_id)
         before = await counts(connection, members)
     async with engine.begin() as connection:
+        await _one_at_a_time(connection, user_id)
         await _delete(connection, members, transcript)
     async with engine.begin() as connection:
         await connection.execute(update(profiles).where(profiles.c.user_id.in_(members)).values(updated_at=now()))
@@ -87,6 +88,13 @@ async def forget(engine: AsyncEngine, user_id: str) -> Forgotten:
     await wipe_deleted(engine)
     async with engine.connect() as connection:
         return Forgotten(before, await counts(connection, members))
+
+
+async def _one_at_a_time(connection: AsyncConnection, user_id: str) -> None:
+    """Wait for who forgets the same user at once: the two would delete the same rows, and PostgreSQL, which may go
+    through them in two orders, would end one of them as a deadlock. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(user_id, 0))))
 
 
 async def _delete(connection: AsyncConnection, user_ids: Collection[str], tables: Sequence[Table]) -> None:

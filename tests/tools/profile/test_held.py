@@ -91,7 +91,7 @@ async def test_forgetting_beside_turns_that_are_being_stored_blocks_nobody(store
             lessons = Lessons([Signal("topic", "Escrow", 0.5, "q")])
             await store.learn(connection, "ada", Interaction("question"), lessons, message_id=f"m{number}")
 
-    await asyncio.gather(*(turn(number) if number % 4 else store.forget("ada") for number in range(24)))
+    await asyncio.gather(*(turn(number) if number % 3 else store.forget("ada") for number in range(36)))
     assert set((await store.forget("ada")).after.values()) == {0}
     assert (await store.read("ada")).is_empty
 
