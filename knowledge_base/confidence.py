@@ -43,15 +43,14 @@ class Clues:
 def clues_of(
     candidates: Candidates,
     evidence: Evidence,
-    words: Held,
     pairs: Held,
     titles: Mapping[str, float],
     said: float,
 ) -> Clues:
     """The clues that a finished search gives; all zero when it found nothing.
 
-    `words` and `pairs` are the query's, and which candidates hold them; `titles` tells for each document which share of
-    its title the query says.
+    `pairs` are the query's, and which candidates hold them; `titles` tells for each document which share of its title
+    the query says.
     """
     if not len(candidates):
         return Clues(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -62,7 +61,7 @@ def clues_of(
     return Clues(
         lead=max(0.0, ranked[best] - max(BACKGROUND, fmean(rivals) if rivals else 0.0)),
         cosine=max(0.0, float(evidence.cosine.max())),
-        words=words.by(in_best) / max(float(words.worth.sum()), 1e-9),
+        words=evidence.held.by(in_best) / max(float(evidence.held.worth.sum()), 1e-9),
         gathered=pairs.by(in_best) / max(pairs.anywhere(), 1e-9),
         title=titles[best],
         said=said,

@@ -46,11 +46,12 @@ class Candidates:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What speaks for each candidate: the cosine, the words' share, and both in one score; all within 0..1, except
-    that a cosine may be negative."""
+    that a cosine may be negative. `held` tells which of the query's words each candidate holds."""
 
     cosine: Scores
     words: Scores
     fused: Scores
+    held: Held
 
     def order(self) -> NDArray[np.intp]:
         """Positions of the candidates, best first; equal scores keep the candidates' order."""
@@ -78,7 +79,7 @@ def fuse(candidates: Candidates, vector: Vector, word_scores: Scores, held: Held
     share = SHORT_COSINE_SHARE + (LONG_COSINE_SHARE - SHORT_COSINE_SHARE) * min(1.0, length / LONG)
     said = words + GATHERED_SHARE * _gathered(candidates.numbers, held)
     parts = share * np.maximum(cosine, 0) + (1 - share) * said + CENTRE_SHARE * np.maximum(centre, 0)
-    return Evidence(cosine, words, parts / (1 + (1 - share) * GATHERED_SHARE + CENTRE_SHARE))
+    return Evidence(cosine, words, parts / (1 + (1 - share) * GATHERED_SHARE + CENTRE_SHARE), held)
 
 
 def by_document(candidates: Candidates, scores: Scores) -> dict[str, float]:

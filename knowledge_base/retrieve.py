@@ -146,10 +146,10 @@ class Retriever:
     def _ranking(self, query: str, alone: Probe, probe: Probe, found: Sequence[str]) -> Ranking:
         candidates, passages = self._prober.candidates(found)
         evidence = probe.score(candidates)
-        words, pairs = probe.scores.words_held(candidates.rows), probe.scores.pairs_held(candidates.rows)
+        pairs = probe.scores.pairs_held(candidates.rows)
         titles = dict(zip(candidates.documents, self._prober.titles(passages), strict=True))
         said = max(0.0, probe.length - alone.length)
-        clues = clues_of(candidates, evidence, words, pairs, said_of_titles(titles, probe.words.words), said)
+        clues = clues_of(candidates, evidence, pairs, said_of_titles(titles, probe.words.words), said)
         return Ranking(query, alone.vector, candidates, passages, evidence, clues, probability(clues))
 
     def _weights(self, said: Sequence[Utterance]) -> list[float]:

@@ -26,20 +26,20 @@ def _held(places: list[list[bool]], worth: list[float], passages: int) -> Held:
 def test_nothing_found_is_no_confidence():
     nothing = gather([], [], [], np.empty((0, 2), np.float32))
     empty, none = np.empty(0), _held([], [], 0)
-    assert probability(clues_of(nothing, Evidence(empty, empty, empty), none, none, {}, 0.5)) < 0.02
+    assert probability(clues_of(nothing, Evidence(empty, empty, empty, none), none, {}, 0.5)) < 0.02
 
 
-def _found(documents: list[str], fused: list[float]) -> tuple[Candidates, Evidence]:
+def _found(documents: list[str], fused: list[float], held: Held | None = None) -> tuple[Candidates, Evidence]:
     scores = np.array(fused)
     count = len(documents)
     candidates = gather([str(n) for n in range(count)], documents, [0] * count, np.zeros((count, 2), np.float32))
-    return candidates, Evidence(scores, scores, scores)
+    return candidates, Evidence(scores, scores, scores, held or _held([], [], count))
 
 
 def test_the_lead_is_over_other_documents():
     candidates, evidence = _found(["a", "a", "b", "c"], [0.7, 0.6, 0.5, 0.3])
     none = _held([], [], 4)
-    clues = clues_of(candidates, evidence, none, none, {"a": 0.75, "b": 1.0, "c": 1.0}, 0.25)
+    clues = clues_of(candidates, evidence, none, {"a": 0.75, "b": 1.0, "c": 1.0}, 0.25)
     assert np.isclose(clues.lead, 0.7 - 0.4)
     assert (clues.cosine, clues.words, clues.gathered, clues.title, clues.said) == (0.7, 0, 0, 0.75, 0.25)
 
@@ -47,13 +47,13 @@ def test_the_lead_is_over_other_documents():
 def test_a_lonely_document_must_stand_out_from_any_text():
     candidates, evidence = _found(["a"], [BACKGROUND])
     none = _held([], [], 1)
-    assert clues_of(candidates, evidence, none, none, {"a": 0.0}, 0.0).lead == 0
+    assert clues_of(candidates, evidence, none, {"a": 0.0}, 0.0).lead == 0
 
 
 def test_a_document_s_passages_hold_words_and_pairs_together():
-    candidates, evidence = _found(["a", "a", "b"], [0.7, 0.6, 0.5])
     held = _held([[True, False, False], [False, True, True], [False, False, True], [False] * 3], [1, 2, 3, 6], 3)
-    clues = clues_of(candidates, evidence, held, held, {"a": 0.0, "b": 0.0}, 0.0)
+    candidates, evidence = _found(["a", "a", "b"], [0.7, 0.6, 0.5], held)
+    clues = clues_of(candidates, evidence, held, {"a": 0.0, "b": 0.0}, 0.0)
     assert np.isclose(clues.words, 3 / 12)  # of all
     assert np.isclose(clues.gathered, 3 / 6)  # of those that stand anywhere
 
